@@ -34,13 +34,13 @@ func TestKindOf(t *testing.T) {
 		err  error
 		want fault.Kind
 	}{
-		"unclassified":      {errors.New("boom"), fault.Internal},
-		"classified":        {fault.New(fault.NotFound, "no such order"), fault.NotFound},
-		"wrapped":           {fmt.Errorf("load order: %w", fault.New(fault.Conflict, "shipped")), fault.Conflict},
-		"outermost wins":    {fault.Wrap(fault.Invalid, fault.New(fault.Internal, ""), "bad"), fault.Invalid},
-		"deadline":          {fmt.Errorf("call: %w", context.DeadlineExceeded), fault.Unavailable},
-		"cancelled":         {context.Canceled, fault.Unavailable},
-		"network":           {&net.OpError{Op: "dial", Err: errors.New("refused")}, fault.Unavailable},
+		"unclassified":        {errors.New("boom"), fault.Internal},
+		"classified":          {fault.New(fault.NotFound, "no such order"), fault.NotFound},
+		"wrapped":             {fmt.Errorf("load order: %w", fault.New(fault.Conflict, "shipped")), fault.Conflict},
+		"outermost wins":      {fault.Wrap(fault.Invalid, fault.New(fault.Internal, ""), "bad"), fault.Invalid},
+		"deadline":            {fmt.Errorf("call: %w", context.DeadlineExceeded), fault.Unavailable},
+		"cancelled":           {context.Canceled, fault.Unavailable},
+		"network":             {&net.OpError{Op: "dial", Err: errors.New("refused")}, fault.Unavailable},
 		"classified beats it": {fault.Wrap(fault.Internal, context.DeadlineExceeded, ""), fault.Internal},
 	}
 	for name, tc := range tests {

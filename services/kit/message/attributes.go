@@ -1,0 +1,119 @@
+package message
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"parley.sh/services/kit/fault"
+)
+
+// The prefixes that the two protocol bindings of CloudEvents 1.0 give attributes.
+const (
+	KafkaPrefix = "ce_"
+	AMQPPrefix  = "cloudEvents_"
+)
+
+// SpecVersion is the version of CloudEvents that this package writes and reads.
+const SpecVersion = "1.0"
+
+// ContentType is the media type of every message's data.
+const ContentType = "application/json"
+
+// MaxData bounds the body of a message in bytes, received or sent. It stays below
+// the 1 MiB that a Kafka broker accepts by default for a whole batch.
+const MaxData = 900 << 10
+
+// The headers that carry a trace, W3C Trace Context.
+const (
+	TraceParent = "traceparent"
+	TraceState  = "tracestate"
+)
+
+// Attributes returns the headers of m in binary mode, each attribute's name behind
+// prefix. The map is the caller's.
+func (m Message) Attributes(prefix string) map[string]string {
+	h := make(map[string]string, 8+len(m.Headers))
+	maps.Copy(h, m.Headers)
+	h[prefix+"id"] = m.ID
+	h[prefix+"source"] = m.Source
+	h[prefix+"type"] = m.Type
+	h[prefix+"specversion"] = SpecVersion
+	h[prefix+"time"] = m.Time.UTC().Format(time.RFC3339Nano)
+	if m.Subject != "" {
+		h[prefix+"subject"] = m.Subject
+	}
+	if m.DataSchema != "" {
+		h[prefix+"dataschema"] = m.DataSchema
+	}
+	return h
+}
+
+// Parse reads a message from the headers of its binary mode. It requires id,
+// source, type, time and a specversion of 1.x, and bounds the length of each; an
+// error is Invalid and names the header. Headers that are neither attributes nor
+// a trace are dropped. Parse does not read data: see package contract.
+func Parse(prefix string, headers map[string]string, data []byte) (Message, error) {
+	m := Message{
+		ID:         headers[prefix+"id"],
+		Source:     headers[prefix+"source"],
+		Type:       headers[prefix+"type"],
+		Subject:    headers[prefix+"subject"],
+		DataSchema: headers[prefix+"dataschema"],
+		Data:       data,
+	}
+	if err := checkAttributes(prefix, headers); err != nil {
+		return m, err
+	}
+	at, err := time.Parse(time.RFC3339Nano, headers[prefix+"time"])
+	if err != nil {
+		return m, fault.Newf(fault.Invalid, "header %stime must be an RFC 3339 time", prefix)
+	}
+	m.Time = at.UTC()
+	if len(data) > MaxData {
+		return m, fault.Newf(fault.Invalid, "data must be at most %d bytes", MaxData)
+	}
+	for _, name := range []string{TraceParent, TraceState} {
+		if v := headers[name]; v != "" && len(v) <= maxAttribute {
+			if m.Headers == nil {
+				m.Headers = make(map[string]string, 2)
+			}
+			m.Headers[name] = v
+		}
+	}
+	return m, nil
+}
+
+// maxAttribute bounds an attribute in bytes, so that no sender can fill an index
+// or a log line.
+const maxAttribute = 512
+
+func checkAttributes(prefix string, headers map[string]string) error {
+	for _, name := range []string{"id", "source", "type", "time", "specversion"} {
+		if headers[prefix+name] == "" {
+			return fault.Newf(fault.Invalid, "header %s%s is required", prefix, name)
+		}
+	}
+	for _, name := range []string{"id", "source", "type", "time", "specversion", "subject", "dataschema"} {
+		if v := headers[prefix+name]; len(v) > maxAttribute || !printable(v) {
+			return fault.Wrap(fault.Invalid,
+				fmt.Errorf("%d bytes", len(v)),
+				fmt.Sprintf("header %s%s must be at most %d printable characters", prefix, name, maxAttribute))
+		}
+	}
+	if v := headers[prefix+"specversion"]; len(v) < 2 || v[:2] != "1." {
+		return fault.Newf(fault.Invalid, "header %sspecversion must be 1.x", prefix)
+	}
+	return nil
+}
+
+// printable reports whether s is ASCII without control characters: ids, names and
+// times need no more, and PostgreSQL refuses a NUL.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
