@@ -19,7 +19,7 @@ func Attrs(cfg any) []slog.Attr {
 	own := reflect.New(v.Type()).Elem() // addressable, whatever was passed
 	own.Set(v)
 	var attrs []slog.Attr
-	_ = walk(own, func(l leaf) error { // Load has refused a struct that cannot be walked
+	_ = walk(own, "", func(l leaf) error { // Load has refused a struct that cannot be walked
 		attrs = append(attrs, slog.Any(strings.ToLower(l.name), shown(l.value)))
 		return nil
 	})

@@ -11,9 +11,11 @@
 //	}
 //
 // Tags: envconfig (the variable's whole name, required), default, required, and
-// example (shown when a required variable is missing). Nested structs add no
-// prefix. A part may have a Validate() error method; it is called for every part
-// that has one and reports with Invalid, several at once with errors.Join.
+// example (shown when a required variable is missing). A nested struct adds no
+// prefix unless it has an envconfig tag itself, for parts that a service has more
+// than one of: `envconfig:"CARRIER"` makes its URL CARRIER_URL. A part may have a
+// Validate() error method; it is called for every part that has one and reports
+// with Invalid, several at once with errors.Join.
 //
 // Load promises to name every bad variable at once, each with what is wrong and
 // what to do, and never to repeat a value: it may be a password that was put

@@ -21,7 +21,7 @@ func Load(cfg any) error {
 		return fmt.Errorf("load configuration: %T is not a pointer to a struct", cfg)
 	}
 	var r report
-	err := walk(v.Elem(), func(l leaf) error {
+	err := walk(v.Elem(), "", func(l leaf) error {
 		if p := read(l); p != nil {
 			r.add(p)
 		}
@@ -30,7 +30,7 @@ func Load(cfg any) error {
 	if err != nil {
 		return err
 	}
-	validate(v.Elem(), &r)
+	validate(v.Elem(), "", &r)
 	return r.err()
 }
 
@@ -41,15 +41,15 @@ type leaf struct {
 	value reflect.Value
 }
 
-// walk visits every variable in the order of the fields.
-func walk(v reflect.Value, visit func(leaf) error) error {
+// walk visits every variable in the order of the fields. Their names begin with prefix.
+func walk(v reflect.Value, prefix string, visit func(leaf) error) error {
 	for i := range v.NumField() {
 		field, value := v.Type().Field(i), v.Field(i)
 		if !field.IsExported() || field.Tag.Get("ignored") == "true" {
 			continue
 		}
 		if isPart(value) {
-			if err := walk(value, visit); err != nil {
+			if err := walk(value, prefix+prefixOf(field), visit); err != nil {
 				return err
 			}
 			continue
@@ -58,11 +58,19 @@ func walk(v reflect.Value, visit func(leaf) error) error {
 		if name == "" {
 			return fmt.Errorf("configuration field %s.%s has no envconfig tag", v.Type(), field.Name)
 		}
-		if err := visit(leaf{name: name, field: field, value: value}); err != nil {
+		if err := visit(leaf{name: prefix + name, field: field, value: value}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// prefixOf returns what a part's own tag puts before the names of its variables.
+func prefixOf(part reflect.StructField) string {
+	if name := part.Tag.Get("envconfig"); name != "" {
+		return name + "_"
+	}
+	return ""
 }
 
 // isPart reports whether a field is a struct of variables rather than one variable.
@@ -83,8 +91,9 @@ func read(l leaf) *Problem {
 	if l.field.Tag.Get("required") == "true" && (!set || value == "") {
 		return &Problem{Variable: l.name, What: "is not set", Fix: howToSet(l.field.Tag.Get("example"))}
 	}
+	tag := fmt.Sprintf(`envconfig:%q default:%q`, l.name, l.field.Tag.Get("default"))
 	alone := reflect.New(reflect.StructOf([]reflect.StructField{
-		{Name: l.field.Name, Type: l.field.Type, Tag: l.field.Tag},
+		{Name: l.field.Name, Type: l.field.Type, Tag: reflect.StructTag(tag)},
 	}))
 	if err := envconfig.Process("", alone.Interface()); err != nil {
 		return explain(l, err)
@@ -102,14 +111,14 @@ func howToSet(example string) string {
 
 // validate calls the Validate method of every part, the innermost first, so that
 // a whole can rely on its parts having spoken.
-func validate(v reflect.Value, r *report) {
+func validate(v reflect.Value, prefix string, r *report) {
 	for i := range v.NumField() {
-		if v.Type().Field(i).IsExported() && isPart(v.Field(i)) {
-			validate(v.Field(i), r)
+		if field := v.Type().Field(i); field.IsExported() && isPart(v.Field(i)) {
+			validate(v.Field(i), prefix+prefixOf(field), r)
 		}
 	}
 	if part, ok := v.Addr().Interface().(interface{ Validate() error }); ok {
-		r.addAll(part.Validate())
+		r.addAll(part.Validate(), prefix)
 	}
 }
 

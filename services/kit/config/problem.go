@@ -79,20 +79,25 @@ func (r *report) add(p *Problem) {
 	r.problems = append(r.problems, p)
 }
 
-// addAll takes apart what errors.Join put together.
-func (r *report) addAll(err error) {
+// addAll takes apart what errors.Join put together. A part does not know the prefix
+// of its variables, so it is put before the names here.
+func (r *report) addAll(err error, prefix string) {
 	if err == nil {
 		return
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree itself is walked, level by level
 		for _, one := range many.Unwrap() {
-			r.addAll(one)
+			r.addAll(one, prefix)
 		}
 		return
 	}
 	var p *Problem
 	if errors.As(err, &p) {
-		r.add(p)
+		named := *p
+		if named.Variable != "" {
+			named.Variable = prefix + named.Variable
+		}
+		r.add(&named)
 		return
 	}
 	r.add(&Problem{What: err.Error()})
