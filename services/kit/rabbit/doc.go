@@ -1,0 +1,3 @@
+// Package rabbit speaks to RabbitMQ: a publisher that confirms, a consumer that
+// retries over a ladder, and a subscriber for hints.
+package rabbit
