@@ -49,6 +49,30 @@ func (m Message) Attributes(prefix string) map[string]string {
 	return h
 }
 
+// Validate reports what would make Parse refuse m on the other side, so that a
+// publisher refuses it first. The error is Invalid and names the attribute. It
+// does not look at the address: that is the adapter's.
+func (m Message) Validate() error {
+	if m.Time.IsZero() || m.Time.UTC().Year() > maxYear {
+		return fault.New(fault.Invalid, "attribute time must be set, up to the year 9999")
+	}
+	for _, a := range [...]attributeText{
+		{"id", m.ID, true},
+		{"source", m.Source, true},
+		{"type", m.Type, true},
+		{"subject", m.Subject, false},
+		{"dataschema", m.DataSchema, false},
+	} {
+		if err := a.check("attribute "); err != nil {
+			return err
+		}
+	}
+	if len(m.Data) > MaxData {
+		return fault.Newf(fault.Invalid, "data must be at most %d bytes", MaxData)
+	}
+	return nil
+}
+
 // Parse reads a message from the headers of its binary mode. It requires id,
 // source, type, time and a specversion of 1.x, and bounds the length of each; an
 // error is Invalid and names the header. Headers that are neither attributes nor
@@ -88,17 +112,31 @@ func Parse(prefix string, headers map[string]string, data []byte) (Message, erro
 // or a log line.
 const maxAttribute = 512
 
-func checkAttributes(prefix string, headers map[string]string) error {
-	for _, name := range []string{"id", "source", "type", "time", "specversion"} {
-		if headers[prefix+name] == "" {
-			return fault.Newf(fault.Invalid, "header %s%s is required", prefix, name)
-		}
+// maxYear is the last one that RFC 3339 can write.
+const maxYear = 9999
+
+// attributeText is one attribute as text.
+type attributeText struct {
+	name, value string
+	required    bool
+}
+
+func (a attributeText) check(prefix string) error {
+	if a.value == "" && a.required {
+		return fault.Newf(fault.Invalid, "%s%s is required", prefix, a.name)
 	}
-	for _, name := range []string{"id", "source", "type", "time", "specversion", "subject", "dataschema"} {
-		if v := headers[prefix+name]; len(v) > maxAttribute || !printable(v) {
-			return fault.Wrap(fault.Invalid,
-				fmt.Errorf("%d bytes", len(v)),
-				fmt.Sprintf("header %s%s must be at most %d printable characters", prefix, name, maxAttribute))
+	if len(a.value) > maxAttribute || !printable(a.value) {
+		return fault.Wrap(fault.Invalid, fmt.Errorf("%d bytes", len(a.value)),
+			fmt.Sprintf("%s%s must be at most %d printable characters", prefix, a.name, maxAttribute))
+	}
+	return nil
+}
+
+func checkAttributes(prefix string, headers map[string]string) error {
+	for _, name := range [...]string{"id", "source", "type", "time", "specversion", "subject", "dataschema"} {
+		a := attributeText{name, headers[prefix+name], name != "subject" && name != "dataschema"}
+		if err := a.check("header " + prefix); err != nil {
+			return err
 		}
 	}
 	if v := headers[prefix+"specversion"]; len(v) < 2 || v[:2] != "1." {
