@@ -1,0 +1,6 @@
+// Package client is the typed client of the simulated payment provider and
+// carrier, and the types of their API. Both are generated from openapi.yaml. To a
+// service it stands for the library that a provider ships.
+package client
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen.yaml ../openapi.yaml
