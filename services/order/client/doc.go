@@ -1,0 +1,6 @@
+// Package client is the typed client of the order service: its documents and its
+// calls, generated from openapi.yaml. Give it a Doer of package kit/rest for
+// retries, a breaker and deadlines.
+package client
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 --config=codegen.yaml ../openapi.yaml

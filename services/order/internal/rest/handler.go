@@ -1,0 +1,105 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"parley.sh/services/order/client"
+	"parley.sh/services/order/internal/order"
+	"parley.sh/services/order/machine"
+)
+
+// Orders are the use cases: *order.Service.
+type Orders interface {
+	Place(ctx context.Context, r order.Request) (order.Order, error)
+	Cancel(ctx context.Context, id string) (order.Order, error)
+}
+
+// Handler implements the generated server interface.
+type Handler struct {
+	orders  Orders
+	reader  order.Reader
+	watcher *watcher
+	streams *Streams
+	maxWait time.Duration
+}
+
+// Options are what a Handler is made of.
+type Options struct {
+	Orders Orders
+	Reader order.Reader
+	Hints  *order.Hints
+	// Streams bounds and ends the event streams.
+	Streams *Streams
+	// Tick is how often a watched order is read without a hint.
+	Tick time.Duration
+	// MaxWait bounds the preference wait.
+	MaxWait time.Duration
+}
+
+// NewHandler returns a Handler.
+func NewHandler(o Options) *Handler {
+	return &Handler{
+		orders: o.Orders, reader: o.Reader, streams: o.Streams, maxWait: o.MaxWait,
+		watcher: &watcher{reader: o.Reader, hints: o.Hints, tick: o.Tick},
+	}
+}
+
+// PlaceOrder implements StrictServerInterface.
+func (h *Handler) PlaceOrder(ctx context.Context, r PlaceOrderRequestObject) (PlaceOrderResponseObject, error) {
+	o, err := h.orders.Place(ctx, request(r))
+	if errors.Is(err, order.ErrKeyReused) {
+		return keyReused(err), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	answer := PlaceOrder202JSONResponse{Headers: PlaceOrder202ResponseHeaders{Location: "/api/orders/" + o.ID}}
+	if wait := preferredWait(r.Params.Prefer, h.maxWait); wait > 0 {
+		o = h.watcher.await(ctx, o, wait)
+		answer.Headers.PreferenceApplied = applied(wait)
+	}
+	answer.Body = document(o)
+	return answer, nil
+}
+
+// ListOrders implements StrictServerInterface.
+func (h *Handler) ListOrders(ctx context.Context, r ListOrdersRequestObject) (ListOrdersResponseObject, error) {
+	f, err := filter(r.Params)
+	if err != nil {
+		return nil, err
+	}
+	limit := f.Limit
+	f.Limit++ // one more tells whether there is a next page
+	orders, err := h.reader.Orders(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return ListOrders200JSONResponse(page(orders, limit)), nil
+}
+
+// GetOrder implements StrictServerInterface.
+func (h *Handler) GetOrder(ctx context.Context, r GetOrderRequestObject) (GetOrderResponseObject, error) {
+	o, err := h.reader.Order(ctx, r.OrderID.String())
+	if err != nil {
+		return nil, err
+	}
+	entries, err := h.reader.Timeline(ctx, o.ID, 0)
+	if err != nil {
+		return nil, err
+	}
+	return GetOrder200JSONResponse(client.OrderWithTimeline{Order: document(o), Timeline: changes(entries)}), nil
+}
+
+// CancelOrder implements StrictServerInterface.
+func (h *Handler) CancelOrder(ctx context.Context, r CancelOrderRequestObject) (CancelOrderResponseObject, error) {
+	o, err := h.orders.Cancel(ctx, r.OrderID.String())
+	if err != nil {
+		return nil, err
+	}
+	if o.Progress.State == machine.Cancelled {
+		return CancelOrder200JSONResponse(document(o)), nil
+	}
+	return CancelOrder202JSONResponse(document(o)), nil
+}
