@@ -1,0 +1,43 @@
+package payment
+
+import "parley.sh/services/payment/machine"
+
+// Account is one side of a movement of money.
+type Account string
+
+// The accounts. Over all of them an order's lines always sum to zero; when it is
+// cancelled each account does.
+const (
+	// Customer is money of the customer's.
+	Customer Account = "customer"
+	// Held is money that the provider holds for us.
+	Held Account = "held"
+	// Revenue is money that we have taken.
+	Revenue Account = "revenue"
+)
+
+// Entry is one movement of money: Amount leaves From and reaches To.
+type Entry struct {
+	OrderID string
+	Kind    machine.Intent
+	From    Account
+	To      Account
+	Amount  Money
+}
+
+// EntryOf returns the movement that a done intent makes.
+func EntryOf(i Intent) Entry {
+	e := Entry{OrderID: i.OrderID, Kind: i.Kind, Amount: i.Amount}
+	switch i.Kind {
+	case machine.Authorize:
+		e.From, e.To = Customer, Held
+	case machine.Capture:
+		e.From, e.To = Held, Revenue
+	case machine.Void:
+		e.From, e.To = Held, Customer
+	case machine.Refund:
+		e.From, e.To = Revenue, Customer
+	case machine.NoIntent:
+	}
+	return e
+}
