@@ -121,6 +121,8 @@ func (k *Kafka) properties() string {
 		"share.coordinator.state.topic.replication.factor": "1",
 		"share.coordinator.state.topic.min.isr":            "1",
 		"group.initial.rebalance.delay.ms":                 "0",
+		"broker.session.timeout.ms":                        "4000",
+		"broker.heartbeat.interval.ms":                     "500",
 		"auto.create.topics.enable":                        "false",
 	}
 	maps.Copy(settings, k.options.Properties)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -222,18 +221,11 @@ func AskRabbit(address string) error {
 	return nil
 }
 
+// askManagement asks the HTTP API who we are.
 func askManagement(ctx context.Context, base string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/whoami", http.NoBody)
-	if err != nil {
+	var who struct{ Name string }
+	if err := getJSON(ctx, base+"/api/whoami", &who); err != nil {
 		return fmt.Errorf("ask rabbitmq's management API: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask rabbitmq's management API: %w", err)
-	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask rabbitmq's management API: it answers %s", response.Status)
 	}
 	return nil
 }

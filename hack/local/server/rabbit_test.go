@@ -18,7 +18,7 @@ func TestRabbit(t *testing.T) {
 	t.Parallel()
 	r, err := server.NewRabbit(server.RabbitOptions{Options: options(t)})
 	must(t, "make", err)
-	write := func(ctx context.Context) error { return publish(ctx, r) }
+	write := func(ctx context.Context) error { return errors.Join(publish(ctx, r), r.Durable(ctx)) }
 	testLife(t, r, write, func(ctx context.Context) error {
 		return errors.Join(count(r), manages(ctx, r), controls(ctx, r))
 	})
