@@ -77,25 +77,30 @@ func (k *Keeper) sweep(ctx context.Context) error {
 	if !mine {
 		return nil
 	}
-	today := dayOf(k.now())
-	for d := today; d <= today+ahead; d++ {
+	return k.keep(ctx, conn, dayOf(k.now()))
+}
+
+// keep raises kept_from before it drops what lies before it. In this order no
+// message can be handled a second time: while its row goes, and ever after, Once
+// refuses it. A clock that was set back lowers nothing.
+func (k *Keeper) keep(ctx context.Context, conn *pgx.Conn, today date) error {
+	var kept time.Time
+	row := conn.QueryRow(ctx,
+		`UPDATE inbox_window SET kept_from = greatest(kept_from, $1::date) RETURNING kept_from`,
+		(today - date(k.cfg.Keep/day)).date())
+	if err := row.Scan(&kept); err != nil {
+		return postgres.Map(fmt.Errorf("raise the inbox's window: %w", err))
+	}
+	for d := max(today, dayOf(kept)); d <= today+ahead; d++ {
 		if err := makePartition(ctx, conn, d); err != nil {
 			return err
 		}
 	}
-	return k.forget(ctx, conn, today-date(k.cfg.Keep/day))
+	return k.drop(ctx, conn, kept)
 }
 
-// forget raises kept_from and then drops what lies before it. In this order no
-// message can be handled a second time: while its row goes, and ever after, Once
-// refuses it.
-func (k *Keeper) forget(ctx context.Context, conn *pgx.Conn, from date) error {
-	var kept time.Time
-	row := conn.QueryRow(ctx,
-		`UPDATE inbox_window SET kept_from = greatest(kept_from, $1::date) RETURNING kept_from`, from.date())
-	if err := row.Scan(&kept); err != nil {
-		return postgres.Map(fmt.Errorf("raise the inbox's window: %w", err))
-	}
+// drop drops the days before kept.
+func (k *Keeper) drop(ctx context.Context, conn *pgx.Conn, kept time.Time) error {
 	parts, err := partitions(ctx, conn)
 	if err != nil {
 		return err

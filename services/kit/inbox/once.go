@@ -47,17 +47,19 @@ func Once(ctx context.Context, tx pgx.Tx, consumer string, m message.Message) (f
 	if err := bounds(m); err != nil {
 		return false, err
 	}
-	on := dayOf(m.Time)
-	fresh, there, err := insert(ctx, tx, consumer, m)
+	e := entry{consumer: consumer, source: m.Source, id: m.ID, on: dayOf(m.Time)}
+	fresh, there, err := e.insert(ctx, tx, tx.Conn().Config().DefaultQueryExecMode)
 	if err != nil || there {
 		return fresh, err
 	}
-	if err := makeOnDemand(ctx, tx, on); err != nil {
+	if err := makeOnDemand(ctx, tx, e.on); err != nil {
 		return false, err
 	}
-	fresh, there, err = insert(ctx, tx, consumer, m)
+	// A session that holds its locks already looks for changes of the schema only
+	// when it parses: a prepared statement would not see the partition just made.
+	fresh, there, err = e.insert(ctx, tx, pgx.QueryExecModeDescribeExec)
 	if err == nil && !there {
-		// An isolation level above READ COMMITTED does not see what was just made.
+		// An isolation level above READ COMMITTED does not see it either way.
 		err = fault.New(fault.Unavailable, "the inbox has made room for the message's day: try again")
 	}
 	return fresh, err
@@ -73,13 +75,18 @@ func bounds(m message.Message) error {
 	return nil
 }
 
+// entry is a row of the inbox.
+type entry struct {
+	consumer, source, id string
+	on                   date
+}
+
 // insert reports whether the row was written and whether its partition is there.
-func insert(ctx context.Context, tx pgx.Tx, consumer string, m message.Message) (fresh, there bool, err error) {
-	on := dayOf(m.Time)
+func (e entry) insert(ctx context.Context, tx pgx.Tx, how pgx.QueryExecMode) (fresh, there bool, err error) {
 	var kept bool
-	row := tx.QueryRow(ctx, note, consumer, m.Source, m.ID, on.date(), on.table())
+	row := tx.QueryRow(ctx, note, how, e.consumer, e.source, e.id, e.on.date(), e.on.table())
 	if err := row.Scan(&kept, &there, &fresh); err != nil {
-		return false, false, postgres.Map(fmt.Errorf("note message %s in the inbox: %w", m.ID, err))
+		return false, false, postgres.Map(fmt.Errorf("note message %s in the inbox: %w", e.id, err))
 	}
 	if !kept {
 		return false, false, errForgotten()

@@ -43,7 +43,7 @@ func makeOnDemand(ctx context.Context, tx pgx.Tx, d date) error {
 }
 
 // makePartition makes the partition of a day unless it is there. A day before
-// kept_from is refused: see forget. Several may make the same day at once.
+// kept_from is refused: see Keeper. Several may make the same day at once.
 //
 // The table is made apart and attached: CREATE TABLE ... PARTITION OF would lock out
 // every insert, ATTACH takes SHARE UPDATE EXCLUSIVE, which inserts do not feel.
@@ -79,7 +79,7 @@ func attach(ctx context.Context, tx pgx.Tx, d date) error {
 	_, err := tx.Exec(ctx, fmt.Sprintf(`
 		CREATE TABLE %[1]s (LIKE inbox INCLUDING ALL);
 		ALTER TABLE inbox ATTACH PARTITION %[1]s FOR VALUES FROM (%[2]s) TO (%[3]s)`,
-		table, d.literal(), (d + 1).literal()))
+		table, d.literal(), (d+1).literal()))
 	return err
 }
 
