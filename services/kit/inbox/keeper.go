@@ -61,7 +61,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// sweep does nothing if another replica is at it. Closing the connection lets go
+// sweep does nothing if another replica is at it. A connection that is lost lets go
 // of the lock.
 func (k *Keeper) sweep(ctx context.Context) error {
 	conn, err := connect(ctx, k.db.Config().ConnConfig)
@@ -77,7 +77,15 @@ func (k *Keeper) sweep(ctx context.Context) error {
 	if !mine {
 		return nil
 	}
+	defer unlock(ctx, conn)
 	return k.keep(ctx, conn, dayOf(k.now()))
+}
+
+// unlock spares the next sweep the wait for the server to notice the closing.
+func unlock(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	_, _ = conn.Exec(ctx, `SELECT pg_advisory_unlock('inbox'::regclass::oid::int, 2)`)
 }
 
 // keep raises kept_from before it drops what lies before it. In this order no
