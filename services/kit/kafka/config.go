@@ -1,17 +1,15 @@
 package kafka
 
 import (
-	"log/slog"
+	"cmp"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"parley.sh/services/kit/config"
-	"parley.sh/services/kit/message"
 )
 
 // Config says where Kafka is, how to speak to it, and what a consumer may hold.
-// Fill it with config.Load or take Defaults.
+// Fill it with config.Load, or set what matters: a field's zero value stands for
+// its default.
 type Config struct {
 	// Brokers are the addresses that a client asks first, host:port.
 	Brokers []string `envconfig:"KAFKA_BROKERS" default:"127.0.0.1:9092"`
@@ -43,7 +41,7 @@ type Config struct {
 	// SessionTimeout is how long a consumer may be silent before its group gives
 	// its partitions away.
 	SessionTimeout time.Duration `envconfig:"KAFKA_SESSION_TIMEOUT" default:"10s"`
-	// RebalanceTimeout is how long a consumer may take to let a partition go;
+	// RebalanceTimeout is how long a consumer may take to let a partition go:
 	// messages being handled then have three quarters of it to finish.
 	RebalanceTimeout time.Duration `envconfig:"KAFKA_REBALANCE_TIMEOUT" default:"20s"`
 	// Workers is how many messages one consumer handles at once.
@@ -69,36 +67,69 @@ type Config struct {
 	RetryMax time.Duration `envconfig:"KAFKA_RETRY_MAX" default:"15s"`
 }
 
-// Options are what publishers and consumers are given by their service.
-type Options struct {
-	// Log takes what operators should know. Nil discards.
-	Log *slog.Logger
-	// Registerer takes the metrics. Nil keeps them to themselves.
-	Registerer prometheus.Registerer
+// The SASL mechanisms.
+const (
+	Plain       = "PLAIN"
+	ScramSHA256 = "SCRAM-SHA-256"
+	ScramSHA512 = "SCRAM-SHA-512"
+)
+
+// Validate implements the contract of package config.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	checks := []error{
+		config.OneOf("KAFKA_SASL_MECHANISM", c.SASLMechanism, "", Plain, ScramSHA256, ScramSHA512),
+		config.Between("KAFKA_DIAL_TIMEOUT", c.DialTimeout, 100*time.Millisecond, time.Minute),
+		config.Between("KAFKA_REQUEST_TIMEOUT", c.RequestTimeout, time.Second, time.Minute),
+		config.Between("KAFKA_MAX_MESSAGE_BYTES", c.MaxMessageBytes, 1<<10, 64<<20),
+		config.Between("KAFKA_SESSION_TIMEOUT", c.SessionTimeout, 6*time.Second, 5*time.Minute),
+		config.Between("KAFKA_REBALANCE_TIMEOUT", c.RebalanceTimeout, time.Second, 5*time.Minute),
+		config.Between("KAFKA_WORKERS", c.Workers, 1, 10_000),
+		config.AtLeast("KAFKA_MAX_IN_FLIGHT", c.MaxInFlight, 1),
+		config.AtLeast("KAFKA_MAX_IN_FLIGHT_BYTES", c.MaxInFlightBytes, 1),
+		config.AtLeast("KAFKA_MAX_IN_FLIGHT_TOTAL", c.MaxInFlightTotal, 1),
+		config.AtLeast("KAFKA_MAX_IN_FLIGHT_TOTAL_BYTES", c.MaxInFlightTotalBytes, 1),
+		config.AtLeast("KAFKA_MAX_AHEAD", c.MaxAhead, 1),
+		config.Between("KAFKA_COMMIT_INTERVAL", c.CommitInterval, time.Millisecond, time.Minute),
+		config.AtLeast("KAFKA_RETRY_MIN", c.RetryMin, time.Millisecond),
+		config.AtLeast("KAFKA_RETRY_MAX", c.RetryMax, c.RetryMin),
+		c.checkLogin(),
+	}
+	for _, broker := range c.Brokers {
+		checks = append(checks, config.Address("KAFKA_BROKERS", broker))
+	}
+	return config.All(checks...)
 }
 
-// ConsumerConfig says what one consumer consumes.
-type ConsumerConfig struct {
-	// Group is the consumer group: its members share the partitions.
-	Group string
-	// Topics are the topics to consume. All of them must exist.
-	Topics []string
-	// GiveUp sets a message aside in the dead-letter topic after MaxAttempts failed
-	// attempts. False tries it again for ever, in place, and raises an alert.
-	GiveUp bool
-	// MaxAttempts is how many attempts fail before a message is given up or raises
-	// an alert. Zero means 10.
-	MaxAttempts int
-	// CaughtUp, if set, is told that every message of a partition that the broker had
-	// at a moment is finished. It is called at least once a second while that stays so,
-	// from several goroutines, and must return at once.
-	CaughtUp func(topic string, partition int32, at time.Time)
+func (c Config) checkLogin() error {
+	if c.SASLMechanism != "" && (c.Username == "" || c.Password == "") {
+		return config.Invalid("KAFKA_SASL_MECHANISM", "needs a login", "set KAFKA_USERNAME and KAFKA_PASSWORD")
+	}
+	if _, err := c.roots(); err != nil {
+		return config.Invalid("KAFKA_CA_FILE", "cannot be used", "name a readable file of PEM certificates")
+	}
+	return nil
 }
 
-// DeadLetterTopic returns the topic that takes what a group sets aside of a topic.
-func DeadLetterTopic(topic, group string) string { return topic + "." + group + ".dlq" }
-
-// DefaultAttempts is what a zero ConsumerConfig.MaxAttempts means.
-const DefaultAttempts = 10
-
-var _ message.Publisher = (*Publisher)(nil)
+// withDefaults gives every zero field the default of its tag.
+func (c Config) withDefaults() Config {
+	if len(c.Brokers) == 0 {
+		c.Brokers = []string{"127.0.0.1:9092"}
+	}
+	c.ClientID = cmp.Or(c.ClientID, "parley")
+	c.DialTimeout = cmp.Or(c.DialTimeout, 5*time.Second)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 10*time.Second)
+	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 1_000_000)
+	c.SessionTimeout = cmp.Or(c.SessionTimeout, 10*time.Second)
+	c.RebalanceTimeout = cmp.Or(c.RebalanceTimeout, 20*time.Second)
+	c.Workers = cmp.Or(c.Workers, 32)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 5000)
+	c.MaxInFlightBytes = cmp.Or(c.MaxInFlightBytes, 8<<20)
+	c.MaxInFlightTotal = cmp.Or(c.MaxInFlightTotal, 20_000)
+	c.MaxInFlightTotalBytes = cmp.Or(c.MaxInFlightTotalBytes, 64<<20)
+	c.MaxAhead = cmp.Or(c.MaxAhead, 100_000)
+	c.CommitInterval = cmp.Or(c.CommitInterval, 200*time.Millisecond)
+	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
+	c.RetryMax = cmp.Or(c.RetryMax, 15*time.Second)
+	return c
+}

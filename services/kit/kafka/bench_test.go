@@ -1,0 +1,134 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/IBM/sarama"
+
+	"parley.sh/services/kit/message"
+	"parley.sh/services/kit/servertest"
+)
+
+// BenchmarkPublish compares a confirmed Publish with sarama's AsyncProducer under
+// the same settings and headers, both on the real broker. ratio is what the kit
+// keeps of its throughput.
+func BenchmarkPublish(b *testing.B) {
+	brokers := servertest.Kafka(b)
+	topic := testTopic(b, brokers, 6, nil)
+	messages := benchMessages(topic, 20_000)
+	var raw, kit time.Duration
+	n := 0
+	for b.Loop() {
+		raw += publishRaw(b, brokers, messages)
+		kit += publishKit(b, brokers, messages)
+		n += len(messages)
+	}
+	b.ReportMetric(float64(n)/raw.Seconds(), "raw-msg/s")
+	b.ReportMetric(float64(n)/kit.Seconds(), "kit-msg/s")
+	b.ReportMetric(raw.Seconds()/kit.Seconds(), "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+func benchMessages(topic string, n int) []message.Message {
+	messages := make([]message.Message, n)
+	for i := range messages {
+		m := testMessage(topic, fmt.Sprintf("key-%d", i%1000))
+		m.DataSchema = "https://parley.sh/schema/ThingHappenedEvent.v1.json"
+		m.Headers = map[string]string{message.TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+		m.Data = []byte(`{"orderId":"` + m.ID + `","pad":"` + strings.Repeat("x", 150) + `"}`)
+		messages[i] = m
+	}
+	return messages
+}
+
+func publishRaw(b *testing.B, brokers []string, messages []message.Message) time.Duration {
+	s, err := testConfig(brokers).withDefaults().producer(false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := sarama.NewAsyncProducer(brokers, s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	warm(b, func() { p.Input() <- rawRecord(&messages[0]) }, p)
+	start := time.Now()
+	go func() {
+		for i := range messages {
+			p.Input() <- rawRecord(&messages[i])
+		}
+	}()
+	for range messages {
+		select {
+		case <-p.Successes():
+		case err := <-p.Errors():
+			b.Fatal(err)
+		}
+	}
+	took := time.Since(start)
+	if err := p.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+func warm(b *testing.B, send func(), p sarama.AsyncProducer) {
+	b.Helper()
+	send()
+	select {
+	case <-p.Successes():
+	case err := <-p.Errors():
+		b.Fatal(err)
+	}
+}
+
+func rawRecord(m *message.Message) *sarama.ProducerMessage {
+	attributes := m.Attributes(message.KafkaPrefix)
+	headers := make([]sarama.RecordHeader, 0, len(attributes)+1)
+	for name, value := range attributes {
+		headers = append(headers, sarama.RecordHeader{Key: []byte(name), Value: []byte(value)})
+	}
+	headers = append(headers, sarama.RecordHeader{Key: []byte("content-type"), Value: []byte(message.ContentType)})
+	return &sarama.ProducerMessage{
+		Topic: m.To.Name, Key: sarama.StringEncoder(m.Key), Value: sarama.ByteEncoder(m.Data), Headers: headers,
+	}
+}
+
+// publishers is how many callers publish at once, as the shards of a relay do.
+const publishers = 4
+
+func publishKit(b *testing.B, brokers []string, messages []message.Message) time.Duration {
+	p := NewPublisher(testConfig(brokers), Options{})
+	defer func() { _ = p.Close() }()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	if err := p.Publish(ctx, messages[0]); err != nil {
+		b.Fatal(err)
+	}
+	start := time.Now()
+	results := make(chan error, publishers)
+	for i := range publishers {
+		go func() { results <- publishPart(ctx, p, messages[i*len(messages)/publishers:(i+1)*len(messages)/publishers]) }()
+	}
+	for range publishers {
+		if err := <-results; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(start)
+}
+
+func publishPart(ctx context.Context, p *Publisher, messages []message.Message) error {
+	const batch = 500
+	for len(messages) > 0 {
+		n := min(batch, len(messages))
+		if err := p.Publish(ctx, messages[:n]...); err != nil {
+			return err
+		}
+		messages = messages[n:]
+	}
+	return nil
+}
