@@ -23,6 +23,20 @@ func (h *Hints) Notify(orderID string) {
 	}
 }
 
+// NotifyAll tells every watcher: hints may have been lost.
+func (h *Hints) NotifyAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, watchers := range h.one {
+		for c := range watchers {
+			poke(c)
+		}
+	}
+	for c := range h.all {
+		poke(c)
+	}
+}
+
 // poke leaves one hint: whoever has not looked at the last one needs no second.
 func poke(c chan struct{}) {
 	select {

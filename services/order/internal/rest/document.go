@@ -2,8 +2,6 @@ package rest
 
 import (
 	"encoding/base64"
-	"errors"
-	"net/http"
 
 	"github.com/google/uuid"
 
@@ -148,18 +146,6 @@ func page(orders []order.Order, limit int) client.OrderPage {
 		p.NextCursor = &cursor
 	}
 	return p
-}
-
-// keyReused is the one refusal whose status is not that of its kind.
-func keyReused(err error) PlaceOrder422ApplicationProblemPlusJSONResponse {
-	p := client.Problem{
-		Type: "about:blank", Status: http.StatusUnprocessableEntity, Title: http.StatusText(http.StatusUnprocessableEntity),
-	}
-	var f *fault.Error
-	if errors.As(err, &f) {
-		p.Detail = optional(f.Public)
-	}
-	return PlaceOrder422ApplicationProblemPlusJSONResponse(p)
 }
 
 var (

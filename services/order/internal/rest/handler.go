@@ -3,8 +3,10 @@ package rest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
+	"parley.sh/services/kit/web"
 	"parley.sh/services/order/client"
 	"parley.sh/services/order/internal/order"
 	"parley.sh/services/order/machine"
@@ -18,11 +20,12 @@ type Orders interface {
 
 // Handler implements the generated server interface.
 type Handler struct {
-	orders  Orders
-	reader  order.Reader
-	watcher *watcher
-	streams *Streams
-	maxWait time.Duration
+	orders    Orders
+	reader    order.Reader
+	watcher   *watcher
+	maxWait   time.Duration
+	heartbeat time.Duration
+	open      func(delta int)
 }
 
 // Options are what a Handler is made of.
@@ -30,10 +33,12 @@ type Options struct {
 	Orders Orders
 	Reader order.Reader
 	Hints  *order.Hints
-	// Streams bounds and ends the event streams.
-	Streams *Streams
 	// Tick is how often a watched order is read without a hint.
 	Tick time.Duration
+	// Heartbeat is how often a stream gets a comment.
+	Heartbeat time.Duration
+	// Open is told of streams that begin (1) and end (-1).
+	Open func(delta int)
 	// MaxWait bounds the preference wait.
 	MaxWait time.Duration
 }
@@ -41,7 +46,7 @@ type Options struct {
 // NewHandler returns a Handler.
 func NewHandler(o Options) *Handler {
 	return &Handler{
-		orders: o.Orders, reader: o.Reader, streams: o.Streams, maxWait: o.MaxWait,
+		orders: o.Orders, reader: o.Reader, maxWait: o.MaxWait, heartbeat: o.Heartbeat, open: o.Open,
 		watcher: &watcher{reader: o.Reader, hints: o.Hints, tick: o.Tick},
 	}
 }
@@ -50,7 +55,7 @@ func NewHandler(o Options) *Handler {
 func (h *Handler) PlaceOrder(ctx context.Context, r PlaceOrderRequestObject) (PlaceOrderResponseObject, error) {
 	o, err := h.orders.Place(ctx, request(r))
 	if errors.Is(err, order.ErrKeyReused) {
-		return keyReused(err), nil
+		return nil, web.Status(http.StatusUnprocessableEntity, err)
 	}
 	if err != nil {
 		return nil, err

@@ -141,4 +141,3 @@ func insertKey(ctx context.Context, tx pgx.Tx, k order.Key) error {
 	}
 	return nil
 }
-

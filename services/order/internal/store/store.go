@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"embed"
 	"fmt"
-	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,18 +13,6 @@ import (
 	"parley.sh/services/kit/postgres"
 	"parley.sh/services/order/internal/order"
 )
-
-//go:embed migrations/*.sql
-var files embed.FS
-
-// Migrations returns the schema of this package.
-func Migrations() (postgres.Migrations, error) {
-	dir, err := fs.Sub(files, "migrations")
-	if err != nil {
-		return postgres.Migrations{}, fmt.Errorf("open the migrations: %w", err)
-	}
-	return postgres.Migrations{Name: "orders", FS: dir}, nil
-}
 
 // Announce makes the messages that a change sends.
 type Announce func(order.Change) ([]message.Message, error)
