@@ -1361,7 +1361,6 @@ type CreateLabelResponse200Headers struct {
 // CreateLabelResponseDefaultHeaders the declared response headers of an HTTP default response for CreateLabel
 type CreateLabelResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type CreateLabelResponse struct {
@@ -1424,7 +1423,6 @@ type AuthorizePaymentResponse200Headers struct {
 // AuthorizePaymentResponseDefaultHeaders the declared response headers of an HTTP default response for AuthorizePayment
 type AuthorizePaymentResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type AuthorizePaymentResponse struct {
@@ -1487,7 +1485,6 @@ type CapturePaymentResponse200Headers struct {
 // CapturePaymentResponseDefaultHeaders the declared response headers of an HTTP default response for CapturePayment
 type CapturePaymentResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type CapturePaymentResponse struct {
@@ -1550,7 +1547,6 @@ type RefundPaymentResponse200Headers struct {
 // RefundPaymentResponseDefaultHeaders the declared response headers of an HTTP default response for RefundPayment
 type RefundPaymentResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type RefundPaymentResponse struct {
@@ -1613,7 +1609,6 @@ type VoidPaymentResponse200Headers struct {
 // VoidPaymentResponseDefaultHeaders the declared response headers of an HTTP default response for VoidPayment
 type VoidPaymentResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type VoidPaymentResponse struct {
@@ -1671,7 +1666,6 @@ func (r VoidPaymentResponse) ContentType() string {
 // ListParcelsResponseDefaultHeaders the declared response headers of an HTTP default response for ListParcels
 type ListParcelsResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type ListParcelsResponse struct {
@@ -1727,7 +1721,6 @@ func (r ListParcelsResponse) ContentType() string {
 // ListMovementsResponseDefaultHeaders the declared response headers of an HTTP default response for ListMovements
 type ListMovementsResponseDefaultHeaders struct {
 	IdempotentReplayed *bool
-	RetryAfter         *int
 }
 
 type ListMovementsResponse struct {
@@ -2025,13 +2018,6 @@ func ParseCreateLabelResponse(rsp *http.Response) (*CreateLabelResponse, error) 
 			}
 			headers.IdempotentReplayed = &value
 		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
-		}
 		response.HeadersDefault = &headers
 	}
 
@@ -2087,13 +2073,6 @@ func ParseAuthorizePaymentResponse(rsp *http.Response) (*AuthorizePaymentRespons
 				return nil, err
 			}
 			headers.IdempotentReplayed = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -2151,13 +2130,6 @@ func ParseCapturePaymentResponse(rsp *http.Response) (*CapturePaymentResponse, e
 			}
 			headers.IdempotentReplayed = &value
 		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
-		}
 		response.HeadersDefault = &headers
 	}
 
@@ -2213,13 +2185,6 @@ func ParseRefundPaymentResponse(rsp *http.Response) (*RefundPaymentResponse, err
 				return nil, err
 			}
 			headers.IdempotentReplayed = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -2277,13 +2242,6 @@ func ParseVoidPaymentResponse(rsp *http.Response) (*VoidPaymentResponse, error) 
 			}
 			headers.IdempotentReplayed = &value
 		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
-		}
 		response.HeadersDefault = &headers
 	}
 
@@ -2330,13 +2288,6 @@ func ParseListParcelsResponse(rsp *http.Response) (*ListParcelsResponse, error) 
 			}
 			headers.IdempotentReplayed = &value
 		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
-		}
 		response.HeadersDefault = &headers
 	}
 
@@ -2382,13 +2333,6 @@ func ParseListMovementsResponse(rsp *http.Response) (*ListMovementsResponse, err
 				return nil, err
 			}
 			headers.IdempotentReplayed = &value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = &value
 		}
 		response.HeadersDefault = &headers
 	}
