@@ -34,7 +34,7 @@ type Stage []Part
 // returned; then it stops the stages in order. It returns nil after an orderly
 // stop, else the failures, the first one first. The package comment draws it.
 func Serve(ctx context.Context, cfg Config, stages ...Stage) error {
-	s := newServing(ctx)
+	s := newServing()
 	defer s.kill(nil)
 	for _, stage := range stages {
 		s.start(ctx, stage)
@@ -65,7 +65,7 @@ type running struct {
 	done   chan struct{}
 }
 
-func newServing(_ context.Context) *serving {
+func newServing() *serving {
 	// Not a child of the caller's context, whose end only begins the stop.
 	hard, kill := context.WithCancelCause(context.Background())
 	return &serving{hard: hard, kill: kill, failed: make(chan struct{})}
