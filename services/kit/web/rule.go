@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -220,7 +221,7 @@ func list(values []any) string {
 }
 
 func typeRule(s *openapi3.Schema) string {
-	names := s.Type.Slice()
+	names := slices.Clone(s.Type.Slice()) // the document's own
 	if len(names) == 0 {
 		return "is not of the right type"
 	}
