@@ -32,10 +32,10 @@ type Problem struct {
 		Field string `json:"field"`
 		Rule  string `json:"rule"`
 	} `json:"errors,omitempty"`
-	Instance *string `json:"instance,omitempty"`
-	Status   int     `json:"status"`
-	Title    string  `json:"title"`
-	Type     string  `json:"type"`
+	RequestId *string `json:"requestId,omitempty"`
+	Status    int     `json:"status"`
+	Title     string  `json:"title"`
+	Type      string  `json:"type"`
 }
 
 // Product defines model for Product.

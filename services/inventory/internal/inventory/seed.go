@@ -25,8 +25,12 @@ type seedProduct struct {
 }
 
 // ReadSeed reads a seed catalogue: a JSON array of products, each with productId,
-// name, price and onHand. An error names the product by its place and the field.
+// name, price and onHand. An error names the product by its place and the field. An
+// empty path is an empty catalogue.
 func ReadSeed(path string) ([]Product, error) {
+	if path == "" {
+		return nil, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the seed catalogue: %w", err)

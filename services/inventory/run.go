@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+
+	"parley.sh/services/contract"
+	"parley.sh/services/inventory/internal/bus"
+	"parley.sh/services/inventory/internal/inventory"
+	"parley.sh/services/inventory/internal/rest"
+	"parley.sh/services/inventory/internal/store"
+	"parley.sh/services/kit/kafka"
+	"parley.sh/services/kit/rabbit"
+	"parley.sh/services/kit/service"
+	"parley.sh/services/kit/telemetry"
+)
+
+// spec is the contract of the API: requests are checked against it.
+//
+//go:embed openapi.yaml
+var spec []byte
+
+func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
+	seed, err := inventory.ReadSeed(cfg.Inventory.SeedFile)
+	if err != nil {
+		return err
+	}
+	s, err := service.Open(cfg.Config, service.Options{
+		Name: contract.Inventory, Spec: spec, Migrations: store.Migrations(),
+	}, t)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	products := store.New(s.DB, s.Wake)
+
+	rest.Register(s.Engine(), rest.Handler{Catalogue: products})
+	s.Consume(kafka.ConsumerConfig{Group: contract.Inventory, Topics: []string{contract.TopicOrders}},
+		bus.Orders(products.Once))
+	s.Work(rabbit.ConsumerConfig{Queue: contract.InventoryQueue}, bus.Commands(products.Once))
+	s.Job("seed", inventory.Seeder{Catalogue: products, Products: seed, Log: s.Log()}.Run)
+	s.Job("republish", inventory.Republisher{Levels: products, Log: s.Log()}.Run)
+	return s.Serve(ctx)
+}
