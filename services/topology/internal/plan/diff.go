@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Diff returns the steps that make a broker equal to what is desired. It changes
+// neither world. Its order does not depend on the order of what is desired.
+func Diff(want Desired, have Observed) Plan {
+	d := &differ{want: want, have: have, index: map[Key]int{}}
+	d.topics()
+	d.exchanges()
+	d.policies()
+	d.queues()
+	d.bindings()
+	d.leftovers()
+	return d.plan()
+}
+
+// phase is a place in the order of steps.
+type phase uint8
+
+const (
+	phaseTopic phase = iota
+	phaseExchange
+	phaseBehind        // queues that a queue needs behind it
+	phaseBehindBinding // and their bindings
+	phasePolicy
+	phaseQueue
+	phaseBinding
+	phaseUnbind
+	phaseLeftover
+	phaseLast // what leftovers hang on
+)
+
+type draft struct {
+	Step
+	phase phase
+	// needs are objects; the steps of this plan that make or change them become
+	// the step's After.
+	needs []ID
+}
+
+type differ struct {
+	want  Desired
+	have  Observed
+	steps []draft
+	index map[Key]int
+}
+
+func (d *differ) add(p phase, s Step, needs ...ID) {
+	slices.SortStableFunc(s.Fields, func(a, b Field) int { return cmp.Compare(a.Path, b.Path) })
+	d.index[s.Key] = len(d.steps)
+	d.steps = append(d.steps, draft{s, p, needs})
+}
+
+func (d *differ) plan() Plan {
+	slices.SortStableFunc(d.steps, func(a, b draft) int {
+		return cmp.Or(
+			cmp.Compare(a.phase, b.phase),
+			strings.Compare(a.ID.Vhost, b.ID.Vhost),
+			strings.Compare(a.ID.Name, b.ID.Name),
+			strings.Compare(string(a.ID.Kind), string(b.ID.Kind)),
+			cmp.Compare(opOrder[a.Op], opOrder[b.Op]),
+		)
+	})
+	out := make([]Step, len(d.steps))
+	for i := range d.steps {
+		out[i] = d.steps[i].Step
+		for _, id := range d.steps[i].needs {
+			out[i].After = append(out[i].After, d.makes(id, out[i].Key)...)
+		}
+	}
+	return Plan{Steps: out}
+}
+
+// opOrder: a replaced queue is deleted, then created.
+var opOrder = map[Op]int{Delete: 0, Create: 1, Update: 2, Grow: 3}
+
+// makes lists the steps after which id is as it should be, but for the step self.
+func (d *differ) makes(id ID, self Key) []Key {
+	var out []Key
+	for _, op := range []Op{Delete, Create, Update} {
+		k := Key{op, id}
+		if _, ok := d.index[k]; ok && k != self && !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// vhost is a vhost as it is; an empty one and false if it is not there.
+func (d *differ) vhost(name string) (*Vhost, bool) {
+	if v := d.have.Vhosts[name]; v != nil {
+		return v, true
+	}
+	return &Vhost{}, false
+}
+
+// create adds the step that makes an object, blocked if its vhost is not there.
+func (d *differ) create(p phase, owner Owner, o Object, fields []Field, needs ...ID) *draft {
+	s := Step{Key: Key{Create, o.ID()}, Owner: owner.Name, Fields: fields, Object: o}
+	if s.ID.Kind != KindTopic {
+		if _, ok := d.vhost(s.ID.Vhost); !ok {
+			s.raise(Blocked, "vhost "+label(s.ID.Vhost)+" is not there; it is never made from here: "+
+				"make it (rabbitmqctl add_vhost) or correct spec.vhost")
+		}
+	}
+	d.add(p, s, needs...)
+	return &d.steps[len(d.steps)-1]
+}
+
+// change adds a step that changes or deletes what is there, blocked if its owner
+// may not touch it.
+func (d *differ) change(p phase, owner Owner, s Step, needs ...ID) {
+	s.Owner = owner.Name
+	if owner.Untouchable {
+		s.raise(Blocked, "it is there already, it differs, and adoptionPolicy is Never: "+
+			"set Adopt to change it, or make the manifest equal to it")
+	}
+	d.add(p, s, needs...)
+}
+
+// planned reports whether the plan makes id.
+func (d *differ) planned(op Op, id ID) bool {
+	_, ok := d.index[Key{op, id}]
+	return ok
+}
