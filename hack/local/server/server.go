@@ -112,7 +112,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.process != nil && s.process.Alive() {
 		return nil
 	}
-	if err := s.own(); err != nil {
+	if err := errors.Join(s.own(), s.clear()); err != nil {
 		return err
 	}
 	for _, c := range s.claims {
@@ -140,6 +140,14 @@ func (s *Server) own() error {
 	}
 	s.unlock = unlock
 	return process.Sweep(s.dir)
+}
+
+// clear ends what is left of a process that ended by another hand than ours.
+func (s *Server) clear() error {
+	if s.process == nil {
+		return nil
+	}
+	return s.process.Kill()
 }
 
 // launch starts the process and waits for its answer.
