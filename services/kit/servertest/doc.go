@@ -10,5 +10,6 @@
 //	DATABASE_URL            postgres://user@host:port/database, a role that may create databases
 //
 // Servers are shared by every test of a run: use Name for whatever is created
-// on them. Database gives each test a database of its own.
+// on them. Database gives each test a database of its own. Proxy stands in front of
+// a server and cuts, freezes or slows what goes through it.
 package servertest

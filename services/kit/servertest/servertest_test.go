@@ -2,8 +2,10 @@ package servertest
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -61,5 +63,34 @@ func TestDatabase(t *testing.T) {
 	if conn, err := pgx.Connect(context.Background(), url); err == nil {
 		_ = conn.Close(context.Background())
 		t.Error("the database outlived its test")
+	}
+}
+
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	url, proxy := DatabaseThrough(t, Database(t))
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	proxy.Freeze()
+	frozen, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := conn.Ping(frozen); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("frozen: err = %v, want a deadline", err)
+	}
+	proxy.Thaw()
+	proxy.Cut()
+	if _, err := pgx.Connect(t.Context(), url); err == nil {
+		t.Error("cut: connected")
+	}
+	proxy.Restore()
+	again, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatalf("restored: %v", err)
+	}
+	if err := again.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
