@@ -19,6 +19,13 @@ const (
 	featureNotSupported = "0A000"
 )
 
+// notText lists the codes of strings that no text column holds, such as one with
+// a NUL: whoever sent it must send something else.
+var notText = map[string]bool{
+	"22021": true, // character_not_in_repertoire
+	"22P05": true, // untranslatable_character
+}
+
 // unavailable lists the codes after which trying again can help.
 var unavailable = map[string]bool{
 	"25006": true, // read_only_sql_transaction: a standby, before or after a failover
@@ -42,6 +49,7 @@ var unavailableClass = map[string]bool{
 //	pgx.ErrNoRows                                        NotFound
 //	40001, 40P01, 08*, 53*, 57P0*, timeouts, lost locks  Unavailable
 //	network errors, ended contexts, a closed pool        Unavailable
+//	22021, 22P05: text that cannot be stored             Invalid
 //	everything else, constraint violations included      Internal
 //
 // A violated constraint is a defect unless the caller expected it: ask IsUnique
@@ -75,6 +83,8 @@ func codeKind(pg *pgconn.PgError) fault.Kind {
 	case unavailable[pg.Code],
 		len(pg.Code) == 5 && (unavailableClass[pg.Code[:2]] || unavailableClass[pg.Code[:4]]):
 		return fault.Unavailable
+	case notText[pg.Code]:
+		return fault.Invalid
 	case pg.Code == featureNotSupported && pg.Routine == "RevalidateCachedQuery":
 		// A plan from before a migration: the driver prepares it anew next time.
 		return fault.Unavailable
