@@ -98,7 +98,7 @@ func (a *Availability) Price(ctx context.Context, wanted []Wanted) ([]Item, erro
 }
 
 func (a *Availability) levels(ctx context.Context, wanted []Wanted) ([]Level, Checked, error) {
-	levels, err := a.live(ctx, wanted)
+	levels, err := a.liveInTime(ctx, wanted)
 	if !fault.Is(err, fault.Unavailable) {
 		return levels, CheckedLive, err
 	}
@@ -115,6 +115,17 @@ func (a *Availability) levels(ctx context.Context, wanted []Wanted) ([]Level, Ch
 		return levels, CheckedDeferred, nil
 	}
 	return nil, CheckedNot, err
+}
+
+// liveInTime leaves a fifth of the caller's time to the fallback: an inventory that
+// hangs must not use up the time of its own replacement.
+func (a *Availability) liveInTime(ctx context.Context, wanted []Wanted) ([]Level, error) {
+	if end, ok := ctx.Deadline(); ok && a.Fallback != Refuse {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)*4/5)
+		defer cancel()
+	}
+	return a.live(ctx, wanted)
 }
 
 // live asks inventory about every item, a few at a time.
