@@ -1,0 +1,148 @@
+package rabbit
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// goodbye bounds the closing handshake of a connection.
+const goodbye = 3 * time.Second
+
+// errLost says that a connection ended under whoever was using it.
+var errLost = errors.New("connection lost")
+
+// session is one connection from its login to its end. Channels and deliveries
+// belong to exactly one session and die with it; nothing of an earlier epoch can
+// reach the broker through a later one.
+type session struct {
+	epoch uint64
+	host  string
+	conn  *amqp.Connection
+	wire  *wire
+	since time.Time
+
+	done  chan struct{} // closed when the connection has ended
+	cause error         // why; read after done
+
+	blocked atomic.Pointer[alarm]
+	// onBlock is told when the broker stops and resumes taking messages.
+	onBlock func(reason string)
+	calls   traffic // calls to the broker, also those that nobody waits for any more
+	watcher sync.WaitGroup
+}
+
+// alarm is why the broker takes no messages, until over is closed.
+type alarm struct {
+	reason string
+	over   chan struct{}
+}
+
+// watch follows the connection. onBlock is called for each change.
+func (s *session) watch(onBlock func(reason string)) {
+	s.onBlock = onBlock
+	closed := s.conn.NotifyClose(make(chan *amqp.Error, 1))
+	blocks := s.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
+	s.watcher.Go(func() {
+		for {
+			select {
+			case b, ok := <-blocks:
+				if !ok {
+					blocks = nil // closed is next
+					continue
+				}
+				s.block(b)
+			case err := <-closed:
+				s.end(err)
+				return
+			}
+		}
+	})
+}
+
+func (s *session) block(b amqp.Blocking) {
+	before := s.blocked.Load()
+	switch {
+	case b.Active && before == nil:
+		s.blocked.Store(&alarm{reason: b.Reason, over: make(chan struct{})})
+		s.onBlock(b.Reason)
+	case !b.Active && before != nil:
+		s.blocked.Store(nil)
+		close(before.over)
+		s.onBlock("")
+	}
+}
+
+func (s *session) end(err *amqp.Error) {
+	s.cause = errLost
+	if err != nil {
+		s.cause = err
+	}
+	close(s.done)
+}
+
+// clear waits until the broker takes messages and the wire has room for one.
+func (s *session) clear(ctx context.Context) error {
+	for {
+		a := s.blocked.Load()
+		if a == nil {
+			return s.wire.room(ctx)
+		}
+		select {
+		case <-a.over:
+		case <-s.done:
+			return errLost
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// alive reports whether the session can still be used.
+func (s *session) alive() bool { return !s.conn.IsClosed() }
+
+// close ends the connection if it has not ended, and waits for all that ran on it.
+func (s *session) close() {
+	_ = s.conn.CloseDeadline(time.Now().Add(goodbye))
+	_ = s.wire.Close()
+	<-s.calls.stop()
+	s.watcher.Wait()
+}
+
+// abort ends the connection at once, and with it every call that waits on it.
+func (s *session) abort() { _ = s.wire.Conn.Close() }
+
+// call runs f, which asks the broker something, and returns its result. The client
+// library's calls know no context, so when ctx ends first f is left to itself, and what
+// it brings back late is given to discard.
+func call[T any](ctx context.Context, s *session, f func() (T, error), discard func(T)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer)
+	if !s.calls.enter() {
+		return *new(T), errLost
+	}
+	go func() {
+		defer s.calls.leave()
+		value, err := f()
+		select {
+		case answers <- answer{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				discard(value)
+			}
+		}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		return *new(T), ctx.Err()
+	}
+}
