@@ -12,7 +12,7 @@ import (
 // Free ports are taken from this range. It lies below the range of ports that Linux gives to outgoing connections: there, a
 // client that keeps dialling a server which is down can be given the server's port for its own end and connect to itself.
 const (
-	low  = 20000
+	low  = 21000
 	high = 32000
 )
 

@@ -32,8 +32,10 @@ type Command struct {
 	Env []string
 	// Dir is the working folder. Empty means the folder of the caller.
 	Dir string
-	// Log is the file that output is appended to, made when missing. Empty discards the output.
+	// Log is the file that output is appended to, made when missing. Empty discards the output, unless Inherit is set.
 	Log string
+	// Inherit gives the program the caller's own standard output and standard error. Input is empty always.
+	Inherit bool
 	// Marker names what the process belongs to, such as its state folder, so that what it leaves behind can be found by
 	// Sweep. Empty means no marker.
 	Marker string

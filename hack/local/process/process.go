@@ -26,6 +26,9 @@ func Start(c Command) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{command: c, cmd: c.build(), done: make(chan struct{})}
+	if c.Inherit {
+		p.cmd.Stdout, p.cmd.Stderr = os.Stdout, os.Stderr
+	}
 	if log != nil {
 		p.cmd.Stdout, p.cmd.Stderr = log, log
 		defer func() { _ = log.Close() }()
@@ -80,6 +83,17 @@ func (p *Process) Err() error {
 		return nil
 	}
 	return p.err
+}
+
+// Reason says how the process ended, such as "exit status 0" or "signal: killed", or that it runs.
+func (p *Process) Reason() string {
+	switch {
+	case p.Alive():
+		return "running"
+	case p.err != nil:
+		return p.err.Error()
+	}
+	return "exit status 0"
 }
 
 // Stop asks the process to end, waits for its grace or for ctx, whichever ends first, and then kills what is left of its tree.

@@ -177,7 +177,7 @@ func (s *Server) await(ctx context.Context, p *process.Process) error {
 		}
 		select {
 		case <-p.Done():
-			return fmt.Errorf("start %s: it ended (%w); the end of %s:\n%s", s.name, ended(p), s.log, s.tail())
+			return fmt.Errorf("start %s: it ended (%s); the end of %s:\n%s", s.name, p.Reason(), s.log, s.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("start %s: no answer in time: %w; the end of %s:\n%s", s.name, err, s.log, s.tail())
 		case <-time.After(pause):
@@ -189,14 +189,6 @@ func within(ctx context.Context, limit time.Duration, ask func(context.Context) 
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return ask(ctx)
-}
-
-// ended says how a process ended; exit code 0 is no success for a server.
-func ended(p *process.Process) error {
-	if err := p.Err(); err != nil {
-		return err
-	}
-	return errors.New("exit status 0")
 }
 
 func (s *Server) tail() string {

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -54,6 +55,8 @@ type Options struct {
 	Use Servers
 	// Seed is the file of the first catalogue. Empty means hack/local/catalogue.json below Root.
 	Seed string
+	// Build makes the programs of Bin while the servers start. Nil means that they are there.
+	Build func(context.Context) error
 	// Supervise starts again, with backoff, what ends without being stopped. Kill and Restart are not meant to be used then.
 	Supervise bool
 	// Progress says what takes long. Nil is silent.

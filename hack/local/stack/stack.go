@@ -102,36 +102,36 @@ func (s *Stack) Start(ctx context.Context) error {
 }
 
 func (s *Stack) start(ctx context.Context) error {
-	if err := s.startServers(ctx); err != nil {
-		return err
-	}
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	if err := s.startServices(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{s.startServers, s.prepare, s.startServices} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	return s.options.Progress.Do(ctx, "wait until every service is ready", func(ctx context.Context) error {
 		return s.WaitReady(ctx)
 	})
 }
 
-// startServers starts the servers and the simulator side by side.
+// startServers starts the servers side by side, and builds the programs meanwhile.
 func (s *Stack) startServers(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, name := range []string{Kafka, RabbitMQ, Postgres, Sim} {
+	for _, name := range []string{Kafka, RabbitMQ, Postgres} {
 		if unit := s.unit(name); unit != nil {
 			group.Go(func() error { return s.startUnit(ctx, unit) })
 		}
 	}
+	if s.options.Build != nil {
+		group.Go(func() error { return s.options.Build(ctx) })
+	}
 	return group.Wait()
 }
 
-// prepare makes the databases and applies the topology side by side.
+// prepare makes the databases, applies the topology and starts the simulator side by side.
 func (s *Stack) prepare(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.makeDatabases(ctx) })
 	group.Go(func() error { return s.applyTopology(ctx) })
+	group.Go(func() error { return s.startUnit(ctx, s.sim.Server) })
 	return group.Wait()
 }
 

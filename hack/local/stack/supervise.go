@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"parley.sh/hack/local/process"
 	"parley.sh/hack/local/server"
 )
 
@@ -38,7 +37,7 @@ func (s *Stack) keep(ctx context.Context, unit *server.Server) {
 		if time.Since(since) > lived {
 			pause = firstPause
 		}
-		s.options.Progress.Say("%s ended (%s): starting it again in %s", unit.Name(), reason(unit.Process()), pause)
+		s.options.Progress.Say("%s ended (%s): starting it again in %s", unit.Name(), unit.Process().Reason(), pause)
 		select {
 		case <-ctx.Done():
 			return
@@ -48,12 +47,4 @@ func (s *Stack) keep(ctx context.Context, unit *server.Server) {
 			s.options.Progress.Say("%v", err)
 		}
 	}
-}
-
-// reason says how a process ended.
-func reason(p *process.Process) string {
-	if p == nil || p.Err() == nil {
-		return "exit status 0"
-	}
-	return p.Err().Error()
 }
