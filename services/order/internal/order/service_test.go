@@ -258,18 +258,23 @@ func keyed(r order.Request, key string) order.Request {
 // The winner's order takes the last piece before the loser's stock is checked.
 func TestLoserThatFindsNoStockAnswersTheWinnersOrder(t *testing.T) {
 	t.Parallel()
+	one := good()
+	one.Items = one.Items[:1]
 	var w *world
 	var winner order.Order
-	left := int64(50)
-	w = newWorld(stockFunc(func(ctx context.Context, id string) (order.Level, error) {
-		if left == 50 {
-			left = 51
-			winner, _ = w.Place(ctx, good())
-			left = 0
+	calls := 0 // one item, one question at a time: nothing here runs side by side
+	w = newWorld(stockFunc(func(ctx context.Context, _ string) (order.Level, error) {
+		calls++
+		switch calls {
+		case 1: // the loser's question, which the winner overtakes
+			winner, _ = w.Place(ctx, one)
+			return order.Level{Stock: 0, Price: euro(10)}, nil
+		case 2:
+			return order.Level{Stock: 50, Price: euro(10)}, nil
 		}
-		return order.Level{Stock: left, Price: euro(10)}, nil
+		return order.Level{}, errors.New("nobody should ask again")
 	}), nil)
-	loser, err := w.Place(t.Context(), good())
+	loser, err := w.Place(t.Context(), one)
 	if err != nil || loser.ID != winner.ID || winner.ID == "" {
 		t.Errorf("loser %q, winner %q, %v", loser.ID, winner.ID, err)
 	}
