@@ -24,7 +24,7 @@ type Labels struct {
 	ExpressWorkers int `envconfig:"EXPRESS_LABEL_WORKERS" default:"16"`
 	// StandardWorkers is how many standard labels one replica gets at once.
 	StandardWorkers int `envconfig:"STANDARD_LABEL_WORKERS" default:"16"`
-	// Timeout is how long a shipment may stay requested before its PrintLabel is sent
+	// Timeout is how long a shipment may wait for its label before PrintLabel is sent
 	// again, under a new message id.
 	Timeout time.Duration `envconfig:"LABEL_TIMEOUT" default:"2m"`
 }

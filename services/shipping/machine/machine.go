@@ -90,6 +90,10 @@ func OnPrint(s State) (Decision, error) {
 	return Decision{State: s}, nil
 }
 
+// PrintAgain reports whether PrintLabel is to be sent again when s lasts: the
+// first may have been lost, before the label began or after.
+func PrintAgain(s State) bool { return s == Requested || s == Labelling }
+
 // Answer is a definite answer of the carrier. An unknown outcome is no answer:
 // the same call is made again under the same id.
 type Answer string

@@ -9,5 +9,5 @@
 //     transaction that reads the row again.
 //   - A cancellation wins only before labelling; from then on the carrier's outcome
 //     is the answer. An unknown outcome is asked for by the same call.
-//   - A row that stays requested has its PrintLabel sent again.
+//   - A row that waits for its label has its PrintLabel sent again.
 package shipping

@@ -9,16 +9,16 @@ import (
 // Labels sends PrintLabel again. It may return Unavailable.
 type Labels interface {
 	// PrintAgain sends PrintLabel under a new message id for up to limit shipments
-	// that have stayed requested since before the given time, and notes the time.
+	// that wait for their label since before the given time, and notes the time.
 	PrintAgain(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
-// Reminder looks for shipments that stay requested: their PrintLabel may have been
-// lost, to a missing binding for one.
+// Reminder looks for shipments that wait for their label (machine.PrintAgain): their
+// PrintLabel may have been lost, to a missing binding for one.
 type Reminder struct {
 	Labels Labels
 	Log    *slog.Logger
-	// After is how long a shipment may stay requested.
+	// After is how long a shipment may wait for its label.
 	After time.Duration
 	// Every is the pause between two looks.
 	Every time.Duration

@@ -98,12 +98,15 @@ func (t *tx) publish(ctx context.Context, p contract.Payload) error {
 	return nil
 }
 
+// open are the states of machine.PrintAgain, as the partial index has them.
+var open = []string{string(machine.Requested), string(machine.Labelling)}
+
 // PrintAgain implements shipping.Labels.
 func (s *Store) PrintAgain(ctx context.Context, before time.Time, limit int) (count int, err error) {
 	err = s.db.Tx(ctx, func(ctx context.Context, pg pgx.Tx) error {
 		t := &tx{Tx: pg, store: s}
-		rows, _ := pg.Query(ctx, `SELECT `+columns+` FROM shipment WHERE state = $1 AND asked_at < $2
-			ORDER BY asked_at LIMIT $3 FOR UPDATE SKIP LOCKED`, machine.Requested, before, limit)
+		rows, _ := pg.Query(ctx, `SELECT `+columns+` FROM shipment WHERE state = ANY($1) AND asked_at < $2
+			ORDER BY asked_at LIMIT $3 FOR UPDATE SKIP LOCKED`, open, before, limit)
 		late, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (shipping.Shipment, error) { return scan(row) })
 		if err != nil {
 			return fmt.Errorf("find shipments that stay requested: %w", err)

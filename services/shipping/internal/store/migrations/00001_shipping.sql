@@ -10,7 +10,7 @@ CREATE TABLE shipment (
     asked_at        timestamptz,
     updated_at      timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 70);
-CREATE INDEX shipment_requested ON shipment (asked_at) WHERE state = 'requested';
+CREATE INDEX shipment_open ON shipment (asked_at) WHERE state IN ('requested', 'labelling');
 
 -- +goose Down
 DROP TABLE shipment;
