@@ -100,6 +100,7 @@ func testMessage(topic, key string) message.Message {
 // records reads what a topic holds now, all partitions, in the order of each.
 func records(t testing.TB, brokers []string, topic string) []*sarama.ConsumerMessage {
 	t.Helper()
+	silence(topic)
 	s := sarama.NewConfig()
 	s.Version = version
 	s.MetricRegistry = noMetrics{}

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,4 +75,59 @@ func resultOf(err error) string {
 		return "ok"
 	}
 	return fault.KindOf(err).String()
+}
+
+// consumerMetrics are shared by the consumers of a registry and told apart by group.
+type consumerMetrics struct {
+	retries, dead    *prometheus.CounterVec
+	stuck, lost      *prometheus.GaugeVec
+	lag, held, bytes *prometheus.GaugeVec
+	paused           prometheus.Gauge
+	commits          *prometheus.CounterVec
+}
+
+func newConsumerMetrics(reg prometheus.Registerer, group string) *consumerMetrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return registered(reg, prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels))
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return registered(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels))
+	}
+	return &consumerMetrics{
+		retries: counter("kafka_consumer_retries_total",
+			"Messages put back to be tried again, by the kind of their failure.", "group", "topic", "kind"),
+		dead: counter("kafka_consumer_dead_letters_total",
+			"Messages set aside in a dead-letter topic.", "group", "topic", "kind"),
+		stuck: gauge("kafka_consumer_stuck_messages",
+			"Messages that failed their number of attempts and hold their key. Somebody must look.", "group", "topic"),
+		lost: gauge("kafka_consumer_offset_out_of_range",
+			"1 while a partition cannot be read on because its messages are gone. Somebody must decide.",
+			"group", "topic", "partition"),
+		lag: gauge("kafka_consumer_lag_messages",
+			"Offsets between the oldest unfinished message and the end of the partition.", "group", "topic", "partition"),
+		held: gauge("kafka_consumer_in_flight_messages",
+			"Unfinished messages in memory.", "group", "topic", "partition"),
+		bytes: gauge("kafka_consumer_in_flight_bytes",
+			"Bytes of the unfinished messages in memory.", "group", "topic", "partition"),
+		paused: gauge("kafka_consumer_paused_partitions",
+			"Partitions that are not read because enough is in flight.", "group").WithLabelValues(group),
+		commits: counter("kafka_consumer_commits_total",
+			"Commits of offsets by result (ok or failed).", "group", "result"),
+	}
+}
+
+// forget removes what the metrics say about a partition that is let go.
+func (m *consumerMetrics) forget(group string, at place) {
+	partition := strconv.Itoa(int(at.partition))
+	for _, vec := range []*prometheus.GaugeVec{m.lag, m.held, m.bytes} {
+		vec.DeleteLabelValues(group, at.topic, partition)
+	}
+}
+
+// observe shows how a partition stands.
+func (m *consumerMetrics) observe(group string, at place, s standing, lag int64) {
+	partition := strconv.Itoa(int(at.partition))
+	m.lag.WithLabelValues(group, at.topic, partition).Set(float64(lag))
+	m.held.WithLabelValues(group, at.topic, partition).Set(float64(s.inFlight))
+	m.bytes.WithLabelValues(group, at.topic, partition).Set(float64(s.bytes))
 }

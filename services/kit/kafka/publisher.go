@@ -19,6 +19,8 @@ type Publisher struct {
 	log     *slog.Logger
 	metrics *publisherMetrics
 	state   *state
+	// alone sends each record in a request of its own.
+	alone bool
 	// down keeps the hot path from asking state after every confirmation.
 	down atomic.Bool
 
@@ -39,6 +41,18 @@ var _ message.Publisher = (*Publisher)(nil)
 // use on, trying until it succeeds, and reconnects by itself. It never fails and
 // needs no server. Run or Close must end it.
 func NewPublisher(cfg Config, o Options) *Publisher { return newPublisher(cfg, o, "publisher") }
+
+// newLetterPublisher returns a publisher of dead letters: one record a request, as
+// large as the broker takes.
+func newLetterPublisher(cfg Config, o Options, group string) *Publisher {
+	cfg.MaxMessageBytes = maxLetterBytes
+	p := newPublisher(cfg, o, "dead-letters:"+group)
+	p.alone = true
+	return p
+}
+
+// maxLetterBytes is beyond what any broker takes.
+const maxLetterBytes = 64 << 20
 
 func newPublisher(cfg Config, o Options, name string) *Publisher {
 	o = o.withDefaults()
@@ -153,7 +167,9 @@ func (p *Publisher) deliver(ctx context.Context, b *batch) []error {
 	}
 	main.send(ctx, b)
 	errs := b.results(ctx)
-	p.resolve(ctx, b, errs)
+	if !p.alone {
+		p.resolve(ctx, b, errs)
+	}
 	return errs
 }
 
@@ -183,7 +199,7 @@ func (p *Publisher) start() {
 func (p *Publisher) connect() {
 	defer close(p.stopped)
 	for attempt := 1; ; attempt++ {
-		opened, err := openProducer(p.cfg, false, p.settled)
+		opened, err := openProducer(p.cfg, p.alone, p.settled)
 		if err == nil {
 			p.main = opened
 			p.settled(nil)
