@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,35 +43,33 @@ type answer struct {
 	lost bool
 	// final says that no other attempt of a hedged pair is worth waiting for.
 	final bool
+	// stream is the body of an answer that still comes from a connection.
+	stream stream
 }
 
 // call is one call of the client: one or more attempts that share a deadline.
 type call struct {
 	*target
 	request  *http.Request
-	ctx      context.Context
-	cancel   context.CancelFunc
+	ctx      context.Context //nolint:containedctx // that of the request, read once
 	deadline time.Time
 	// deadlineText is the deadline as the header carries it.
-	deadlineText string
-	// body gives the request's body once more; nil when it can be sent only once.
+	deadlineText []string
+	// body gives the request's body once more; nil when there is none or it can be
+	// sent only once.
 	body       func() (io.ReadCloser, error)
 	repeatable bool
 
-	tries  int          // of the retry policy, which makes them one after another
-	sent   atomic.Int32 // requests that went out, hedges too
-	hedges atomic.Int32
-
-	mu   sync.Mutex
-	kept []*answer // streaming answers, until the call has chosen
-	done bool
+	tries int          // of the retry policy, which makes them one after another
+	sent  atomic.Int32 // requests that went out, hedges too
+	race  *race        // of a hedged call
 }
 
 // RoundTrip implements http.RoundTripper: the whole chain.
 func (t *target) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := time.Now()
 	c := t.begin(req, started)
-	a := c.run()
+	a := c.run(started)
 	t.metrics.called(a.outcome, time.Since(started))
 	return c.finish(a)
 }
@@ -87,36 +84,52 @@ func newRetry() failsafe.Executor[*answer] {
 		Build())
 }
 
-// run returns the answer of the call. A repeatable request goes through the retry
-// policy, any other is sent once.
-func (c *call) run() *answer {
-	if err := sendable(c.request); err != nil {
-		return &answer{outcome: unsendable, err: err}
+// run returns the answer of the call. A repeatable request that failed goes through
+// the retry policy, with its first attempt as the policy's: most calls need no
+// second one, and entering the policy for them would double what the chain costs.
+func (c *call) run(now time.Time) *answer {
+	if a := c.stillborn(now); a != nil {
+		return a
 	}
-	if c.ctx.Err() == nil && time.Until(c.deadline) <= 0 || errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
-		return &answer{outcome: late, err: ErrDeadline}
+	first := c.once(c.ctx)
+	if c.decide(first); !first.again {
+		return first
 	}
-	if !c.repeatable {
-		return c.once(c.ctx)
-	}
-	a, err := c.retry.WithContext(c.ctx).Get(c.try)
-	if a == nil {
+	next, last := first, first
+	a, err := c.retry.WithContext(c.ctx).Get(func() (*answer, error) {
+		if last = next; last == nil {
+			last = c.once(c.ctx)
+			c.decide(last)
+		}
+		next = nil
+		return last, nil
+	})
+	if a == nil { // the caller went away, perhaps with an answer just there
+		last.discard()
 		return &answer{outcome: ofError(c.ctx, err), err: err}
 	}
 	return a
 }
 
-func (c *call) try() (*answer, error) {
-	a := c.once(c.ctx)
-	c.decide(a)
-	return a, nil
+// stillborn returns the answer of a call that need not begin.
+func (c *call) stillborn(now time.Time) *answer {
+	if err := sendable(c.request); err != nil {
+		return &answer{outcome: unsendable, err: err}
+	}
+	if err := c.ctx.Err(); errors.Is(err, context.Canceled) {
+		return &answer{outcome: canceled, err: err}
+	}
+	if !now.Before(c.deadline) {
+		return &answer{outcome: late, err: ErrDeadline}
+	}
+	return nil
 }
 
 // decide says whether a is tried again, and when. The budget's token is taken last,
 // when nothing else can speak against the retry.
 func (c *call) decide(a *answer) {
 	c.tries++
-	if !a.outcome.again() || c.tries >= c.cfg.Attempts {
+	if !a.outcome.again() || !c.repeatable || c.tries >= c.cfg.Attempts {
 		return
 	}
 	wait := c.pause(c.tries, a.after)
@@ -147,8 +160,11 @@ func (t *target) pause(n int, after time.Duration) time.Duration {
 
 // once makes one attempt, or a hedged pair, if bulkhead and breaker let it.
 func (c *call) once(ctx context.Context) *answer {
-	if err := c.bulkhead.AcquirePermitWithMaxWait(ctx, c.cfg.MaxWait); err != nil {
-		return c.noRoom(ctx, err)
+	if !c.bulkhead.TryAcquirePermit() {
+		wait := min(c.cfg.MaxWait, time.Until(c.deadline))
+		if err := c.bulkhead.AcquirePermitWithMaxWait(ctx, max(0, wait)); err != nil {
+			return c.noRoom(ctx, err)
+		}
 	}
 	defer c.bulkhead.ReleasePermit()
 	c.metrics.inFlight.Add(1)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 
@@ -21,6 +22,8 @@ type Options struct {
 	Log *slog.Logger
 	// Registerer takes the metrics. Nil leaves them out.
 	Registerer prometheus.Registerer
+	// TracerProvider makes the spans. Nil is OpenTelemetry's global one.
+	TracerProvider trace.TracerProvider
 	// Transport sends single attempts. Nil is a pool of connections of the client's own,
 	// tuned by its Config; anything else decides about connections itself.
 	Transport http.RoundTripper
@@ -49,7 +52,9 @@ func New(cfg Config, opts Options) *Client {
 // Do sends req and returns the answer, whatever its status; see Check for what a
 // status means. The error of a call without an answer is of kind Unavailable. The
 // caller closes the body. Redirects are answers like others: they are not followed.
-func (c *Client) Do(req *http.Request) (*http.Response, error) { return c.http.Do(req) }
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	return c.target.RoundTrip(req) // not through c.http, which has nothing to add but its cost
+}
 
 // HTTP returns the client as a standard one, for code that insists on it.
 func (c *Client) HTTP() *http.Client { return c.http }
@@ -82,15 +87,22 @@ func newTarget(cfg Config, opts Options) *target {
 		cfg:      cfg,
 		log:      opts.Log,
 		next:     opts.Transport,
-		tracer:   otel.Tracer("parley.sh/services/kit/rest"),
 		budget:   newBudget(cfg.RetryShare, cfg.RetryBurst),
 		bulkhead: bulkhead.New[*answer](cfg.MaxInFlight),
 		retry:    newRetry(),
 		hedge:    newHedge(cfg.HedgeAfter),
 	}
+	if t.cfg.MaxResponse == 0 {
+		t.cfg.MaxResponse = math.MaxInt64
+	}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
+	provider := opts.TracerProvider
+	if provider == nil {
+		provider = otel.GetTracerProvider()
+	}
+	t.tracer = provider.Tracer("parley.sh/services/kit/rest")
 	if t.next == nil {
 		t.next = newPool(cfg)
 	}

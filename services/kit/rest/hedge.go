@@ -3,6 +3,8 @@ package rest
 import (
 	"context"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -28,6 +30,9 @@ func (c *call) hedged(ctx context.Context) *answer {
 	if c.hedge == nil || c.request.Method != http.MethodGet {
 		return c.attempt(ctx)
 	}
+	if c.race == nil {
+		c.race = &race{}
+	}
 	a, err := c.hedge.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[*answer]) (*answer, error) {
 		if e.IsHedge() {
 			return c.second(ctx, e), nil
@@ -52,7 +57,7 @@ func (c *call) second(ctx context.Context, e failsafe.Execution[*answer]) *answe
 		c.metrics.hedged("no_budget")
 		return &answer{lost: true}
 	}
-	c.hedges.Add(1)
+	c.race.hedges.Add(1)
 	c.metrics.hedged("sent")
 	a := c.racing(ctx, e)
 	if a.outcome == answered || a.outcome == refused {
@@ -68,9 +73,47 @@ func (c *call) racing(ctx context.Context, e failsafe.Execution[*answer]) *answe
 	stop := context.AfterFunc(e.Context(), func() { cancel(errLost) })
 	a := c.attempt(ctx)
 	stop()
-	if !a.streaming() {
+	if a.streaming() {
+		c.race.keep(a)
+	} else {
 		cancel(nil)
 	}
-	a.final = !a.outcome.again() || c.hedges.Load() == 0
+	a.final = !a.outcome.again() || c.race.hedges.Load() == 0
 	return a
+}
+
+// race holds the streaming answers of a hedged call until one is chosen. The hedge
+// policy drops the others without a word.
+type race struct {
+	hedges atomic.Int32
+
+	mu   sync.Mutex
+	kept []*answer
+	done bool
+}
+
+// keep remembers an answer, or closes one that comes after the choice.
+func (r *race) keep(a *answer) {
+	r.mu.Lock()
+	done := r.done
+	if !done {
+		r.kept = append(r.kept, a)
+	}
+	r.mu.Unlock()
+	if done {
+		a.discard()
+	}
+}
+
+// finish closes all answers but the chosen one.
+func (r *race) finish(chosen *answer) {
+	r.mu.Lock()
+	r.done = true
+	kept := r.kept
+	r.mu.Unlock()
+	for _, a := range kept {
+		if a != chosen {
+			a.discard()
+		}
+	}
 }

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -68,8 +69,8 @@ func ofStatus(status int) outcome {
 	return refused
 }
 
-// errAttemptTimeout is the cause of an attempt's context that ran out.
-var errAttemptTimeout = errors.New("no answer within the attempt's timeout")
+// errTimeout is the cause of an attempt's context that ran out.
+var errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 
 // errLost is the cause of the context of a hedged attempt that another one beat.
 var errLost = errors.New("another attempt answered first")
@@ -81,7 +82,7 @@ func ofError(ctx context.Context, err error) outcome {
 		return unsendable
 	case cause == nil:
 		return unreachable
-	case errors.Is(cause, errAttemptTimeout), errors.Is(cause, context.DeadlineExceeded):
+	case errors.Is(cause, context.DeadlineExceeded):
 		return timedOut
 	}
 	return canceled

@@ -20,13 +20,11 @@ const maxReplay = 64 << 10
 // begin prepares a call. The caller of RoundTrip keeps its request as it was.
 func (t *target) begin(req *http.Request, now time.Time) *call {
 	c := &call{target: t, request: req, deadline: now.Add(t.cfg.Timeout)}
-	c.ctx, c.cancel = req.Context(), func() {}
+	c.ctx = req.Context()
 	if d, ok := c.ctx.Deadline(); ok && d.Before(c.deadline) {
 		c.deadline = d
-	} else {
-		c.ctx, c.cancel = context.WithDeadline(c.ctx, c.deadline)
 	}
-	c.deadlineText = deadline.Format(c.deadline)
+	c.deadlineText = []string{deadline.Format(c.deadline)}
 	c.repeatable = idempotent(req)
 	if c.repeatable {
 		c.repeatable = c.rewindable()
@@ -103,7 +101,7 @@ func (c *call) prepare(ctx context.Context, n int32) (*http.Request, error) {
 	for name, values := range c.request.Header {
 		header[name] = values
 	}
-	header[deadline.Header] = []string{c.deadlineText}
+	header[deadline.Header] = c.deadlineText
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
 	req.Header = header
 	return req, nil

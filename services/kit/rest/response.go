@@ -2,11 +2,13 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"parley.sh/services/kit/fault"
@@ -27,37 +29,74 @@ func buffer(resp *http.Response) {
 	resp.Body = io.NopCloser(bytes.NewReader(start))
 }
 
-// body is an answer on its way: at most limit bytes of it, and the release of what
-// the call holds when it is closed.
-type body struct {
-	io.ReadCloser
-	left    int64
-	release func()
-	cancel  func()
+// stream guards an answer on its way. Until the answer begins it is the attempt's
+// timeout; then it is the answer's body: at most so many bytes, within the call's
+// deadline.
+//
+// One timer does for both. It is set to the attempt's timeout, and what it does when
+// it fires depends on who came first, by phase: before the answer it ends the
+// attempt; after it, it sets itself to the deadline, which few answers live to see.
+type stream struct {
+	from     io.ReadCloser
+	left     int64
+	deadline time.Time
+	phase    atomic.Int32
+	timer    *time.Timer
+	cancel   context.CancelCauseFunc
+}
+
+// The phases of a stream.
+const (
+	waiting int32 = iota
+	begun
+	expired
+)
+
+// begin makes the stream the body that comes from r. It is false when the timer was
+// faster: r cannot be read then.
+func (s *stream) begin(r io.ReadCloser) bool {
+	s.from = r
+	return s.phase.CompareAndSwap(waiting, begun)
+}
+
+// expire is what the timer does.
+func (s *stream) expire() {
+	if s.phase.CompareAndSwap(waiting, expired) {
+		s.cancel(errTimeout)
+		return
+	}
+	if s.phase.Load() == expired {
+		return
+	}
+	// The answer has begun, so s.timer was set before.
+	if left := time.Until(s.deadline); left > 0 {
+		s.timer.Reset(left)
+		return
+	}
+	s.cancel(errTimeout)
+}
+
+// release lets go of the timer and the context.
+func (s *stream) release() {
+	s.phase.Store(expired) // before Stop: a timer that fires now must not set itself again
+	s.timer.Stop()
+	s.cancel(nil)
 }
 
 var errTooLong = errors.New("answer longer than MAX_RESPONSE")
 
-func (c *call) limited(r io.ReadCloser, release func()) io.ReadCloser {
-	b := &body{ReadCloser: r, left: c.cfg.MaxResponse, release: release, cancel: c.cancel}
-	if b.left == 0 {
-		b.left = 1<<63 - 1
-	}
-	return b
-}
-
 // Read implements io.Reader. A connection that breaks, or a deadline that passes, in
 // the middle of an answer is of kind Unavailable.
-func (b *body) Read(p []byte) (int, error) {
-	if b.left < 0 {
+func (s *stream) Read(p []byte) (int, error) {
+	if s.left < 0 {
 		return 0, fault.Wrap(fault.Internal, errTooLong, "")
 	}
-	if int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one more than allowed, to tell a full answer from a longer one
+	if int64(len(p))-1 > s.left {
+		p = p[:s.left+1] // one more than allowed, to tell a full answer from a longer one
 	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	if b.left < 0 {
+	n, err := s.from.Read(p)
+	s.left -= int64(n)
+	if s.left < 0 {
 		return n - 1, fault.Wrap(fault.Internal, errTooLong, "")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -67,11 +106,10 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	b.release()
-	b.cancel()
-	return err
+func (s *stream) Close() error {
+	err := s.from.Close()
+	s.release()
+	return err //nolint:wrapcheck // as the transport says it
 }
 
 // retryAfter reads a Retry-After header in either of its forms (RFC 9110, 10.2.3).

@@ -10,6 +10,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+// asClient is made once: a slice for each attempt would be a large part of its cost.
+var asClient = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+
 // startSpan starts the client span of attempt n: one for each request that goes
 // out, as the semantic conventions for HTTP have it.
 func (c *call) startSpan(ctx context.Context, n int32) (context.Context, trace.Span) {
@@ -17,7 +20,7 @@ func (c *call) startSpan(ctx context.Context, n int32) (context.Context, trace.S
 	if method == "" {
 		method = "GET"
 	}
-	ctx, span := c.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient))
+	ctx, span := c.tracer.Start(ctx, method, asClient...)
 	if !span.IsRecording() {
 		return ctx, span
 	}
