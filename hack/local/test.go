@@ -110,7 +110,7 @@ func (b *bench) run(ctx context.Context, path string, command []string) error {
 	case <-ctx.Done():
 		return errors.Join(exitCode(130), p.Stop(context.WithoutCancel(ctx)))
 	}
-	b.progress.Say("%s: %s", strings.Join(command, " "), time.Since(start).Round(time.Second))
+	b.progress.Say("%s: %s, %s", strings.Join(command[:min(2, len(command))], " "), p.Reason(), time.Since(start).Round(time.Second))
 	if err := b.died(); err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func Build(ctx context.Context, o BuildOptions) error {
 	if len(o.Programs) == 0 {
 		o.Programs = Programs
 	}
-	args := []string{"build", "-o", o.Bin + string(filepath.Separator)}
+	args := []string{"build", "-buildvcs=false", "-o", o.Bin + string(filepath.Separator)}
 	if o.Race {
 		args = append(args, "-race")
 	}
