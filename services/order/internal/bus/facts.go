@@ -72,15 +72,3 @@ func failed(e contract.ShipmentFailedEvent) order.Fact {
 		return machine.OnShipmentFailed(o, machine.Failure(e.Reason))
 	}}
 }
-
-// Types lists the message types that the service knows, for metrics.
-func Types() []string {
-	return []string{
-		contract.StockReservedEvent{}.Type(), contract.StockRejectedEvent{}.Type(), contract.StockPickedEvent{}.Type(),
-		contract.StockReleasedEvent{}.Type(), contract.StockReturnedEvent{}.Type(),
-		contract.PaymentAuthorizedEvent{}.Type(), contract.PaymentDeclinedEvent{}.Type(),
-		contract.PaymentCapturedEvent{}.Type(), contract.PaymentVoidedEvent{}.Type(), contract.PaymentRefundedEvent{}.Type(),
-		contract.ShipmentDispatchedEvent{}.Type(), contract.ShipmentFailedEvent{}.Type(),
-		contract.StockLevelChangedEvent{}.Type(),
-	}
-}
