@@ -6,7 +6,7 @@
 //
 //	KAFKA_BROKERS           host:port, comma separated
 //	AMQP_URL                amqp://user:password@host:port/vhost
-//	RABBITMQ_MANAGEMENT_URL http://user:password@host:port
+//	AMQP_MANAGEMENT_URL     http://user:password@host:port
 //	DATABASE_URL            postgres://user@host:port/database, a role that may create databases
 //
 // Servers are shared by every test of a run: use Name for whatever is created

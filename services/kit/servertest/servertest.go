@@ -16,7 +16,7 @@ import (
 const (
 	KafkaVariable      = "KAFKA_BROKERS"
 	AMQPVariable       = "AMQP_URL"
-	ManagementVariable = "RABBITMQ_MANAGEMENT_URL"
+	ManagementVariable = "AMQP_MANAGEMENT_URL"
 	DatabaseVariable   = "DATABASE_URL"
 	// RequireVariable set to 1 turns a missing server into a failure.
 	RequireVariable = "REQUIRE_BROKERS"
@@ -40,7 +40,7 @@ func AMQP(t testing.TB) string {
 }
 
 // Management returns the URL of RabbitMQ's management API, credentials included
-// and without a trailing slash. Unless RABBITMQ_MANAGEMENT_URL names it, it is
+// and without a trailing slash. Unless AMQP_MANAGEMENT_URL names it, it is
 // derived from AMQP_URL: same host and user, port 15672 beside the standard 5672,
 // else the port that follows.
 func Management(t testing.TB) string {
