@@ -216,6 +216,9 @@ func list(values []any) string {
 	names := make([]string, len(values))
 	for i, v := range values {
 		names[i] = fmt.Sprint(v)
+		if v == nil {
+			names[i] = "null"
+		}
 	}
 	return strings.Join(names, ", ")
 }
