@@ -36,7 +36,7 @@ func BenchmarkOverPlain(b *testing.B) {
 	const turn = 500
 	clients := [2]func(*http.Request) (*http.Response, error){plain.Do, chain.Do}
 	for i := range 2 * turn { // connections, caches
-		once(b, s.URL, clients[i%2])
+		one(b, s.URL, clients[i%2])
 	}
 	b.ResetTimer()
 	var took, spent [2]time.Duration
@@ -45,7 +45,7 @@ func BenchmarkOverPlain(b *testing.B) {
 		var now [2]time.Duration
 		for i, do := range clients {
 			cpu, start := cpuTime(b), time.Now()
-			inParallel(b, turn, func() { once(b, s.URL, do) })
+			inParallel(b, turn, func() { one(b, s.URL, do) })
 			now[i] = time.Since(start)
 			took[i] += now[i]
 			spent[i] += cpuTime(b) - cpu
@@ -72,7 +72,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func once(b *testing.B, url string, do func(*http.Request) (*http.Response, error)) {
+func one(b *testing.B, url string, do func(*http.Request) (*http.Response, error)) {
 	b.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url+"/api/inventory/check?productId=123", nil)
 	if err != nil {
@@ -110,7 +110,7 @@ func BenchmarkChain(b *testing.B) {
 	})
 	b.ReportAllocs()
 	for b.Loop() {
-		once(b, chain.URL(), chain.Do)
+		one(b, chain.URL(), chain.Do)
 	}
 }
 
@@ -122,6 +122,6 @@ func BenchmarkNoChain(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		once(b, "http://target", plain.Do)
+		one(b, "http://target", plain.Do)
 	}
 }
