@@ -53,7 +53,7 @@ func (m Message) Attributes(prefix string) map[string]string {
 // publisher refuses it first. The error is Invalid and names the attribute. It
 // does not look at the address: that is the adapter's.
 func (m Message) Validate() error {
-	if m.Time.IsZero() || m.Time.UTC().Year() > maxYear {
+	if !writable(m.Time) {
 		return fault.New(fault.Invalid, "attribute time must be set, up to the year 9999")
 	}
 	for _, a := range [...]attributeText{
@@ -90,7 +90,7 @@ func Parse(prefix string, headers map[string]string, data []byte) (Message, erro
 		return m, err
 	}
 	at, err := time.Parse(time.RFC3339Nano, headers[prefix+"time"])
-	if err != nil {
+	if err != nil || !writable(at) {
 		return m, fault.Newf(fault.Invalid, "header %stime must be an RFC 3339 time", prefix)
 	}
 	m.Time = at.UTC()
@@ -98,7 +98,7 @@ func Parse(prefix string, headers map[string]string, data []byte) (Message, erro
 		return m, fault.Newf(fault.Invalid, "data must be at most %d bytes", MaxData)
 	}
 	for _, name := range []string{TraceParent, TraceState} {
-		if v := headers[name]; v != "" && len(v) <= maxAttribute {
+		if v := headers[name]; v != "" && len(v) <= maxAttribute && printable(v) {
 			if m.Headers == nil {
 				m.Headers = make(map[string]string, 2)
 			}
@@ -112,8 +112,11 @@ func Parse(prefix string, headers map[string]string, data []byte) (Message, erro
 // or a log line.
 const maxAttribute = 512
 
-// maxYear is the last one that RFC 3339 can write.
-const maxYear = 9999
+// writable reports whether RFC 3339 can write t in UTC. The zero time is none.
+func writable(t time.Time) bool {
+	year := t.UTC().Year()
+	return !t.IsZero() && year >= 0 && year <= 9999
+}
 
 // attributeText is one attribute as text.
 type attributeText struct {
