@@ -93,7 +93,8 @@ func TestLoadNamesEveryProblemAndNoValue(t *testing.T) {
 		}
 	}
 	want := []string{
-		"TEST_LEVEL", "TEST_BROKERS", "TEST_TIMEOUT", "TEST_SIZE", "TEST_COUNT", "TEST_RATIO", "TEST_ON", "TEST_DELAYS", "TEST_SHARES",
+		"TEST_LEVEL", "TEST_BROKERS", "TEST_TIMEOUT", "TEST_SIZE", "TEST_COUNT", "TEST_RATIO", "TEST_ON",
+		"TEST_DELAYS", "TEST_SHARES",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("variables (-want +got):\n%s", diff)

@@ -85,7 +85,8 @@ func (r *report) addAll(err error, prefix string) {
 	if err == nil {
 		return
 	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the tree itself is walked, level by level
+	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the tree itself is walked, level by level
+	if ok {
 		for _, one := range many.Unwrap() {
 			r.addAll(one, prefix)
 		}

@@ -1,6 +1,7 @@
 package deadline_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,4 +24,25 @@ func TestParseRefusesWhatIsNoTime(t *testing.T) {
 			t.Errorf("%q was read as a time", value)
 		}
 	}
+}
+
+// FuzzParse reads what any client may send: whatever is read survives being sent on.
+func FuzzParse(f *testing.F) {
+	f.Add("2026-11-23T10:00:00.123Z")
+	f.Add("2026-11-23T10:00:00+23:59")
+	f.Fuzz(func(t *testing.T, value string) {
+		read, err := deadline.Parse(value)
+		if err != nil || read.Year() < 1 || read.Year() > 9998 {
+			return
+		}
+		again, err := deadline.Parse(deadline.Format(read))
+		if err != nil || !again.Equal(read.Truncate(time.Millisecond)) {
+			t.Errorf("%q became %v, %v", value, again, err)
+		}
+	})
+}
+
+func ExampleFormat() {
+	fmt.Println(deadline.Header, deadline.Format(time.Unix(1_795_420_800, 250_000_000)))
+	// Output: X-Request-Deadline 2026-11-23T08:00:00.250Z
 }

@@ -47,12 +47,14 @@ func TestMigrateSets(t *testing.T) {
 	}
 	other := fstest.MapFS{"00001_other.sql": migration(`CREATE TABLE other AS SELECT * FROM counted`)}
 	for range 2 { // the second time there is nothing to do
-		if err := db.Migrator(Migrations{Name: "own", FS: files(3)}, Migrations{Name: "other", FS: other}).Run(t.Context()); err != nil {
+		migrator := db.Migrator(Migrations{Name: "own", FS: files(3)}, Migrations{Name: "other", FS: other})
+		if err := migrator.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var versions int
-	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM counted c JOIN other o USING (version)`).Scan(&versions); err != nil {
+	const both = `SELECT count(*) FROM counted c JOIN other o USING (version)`
+	if err := db.QueryRow(t.Context(), both).Scan(&versions); err != nil {
 		t.Fatal(err)
 	}
 	if versions != 2 || !migrated(db) || db.Ready(t.Context()) != nil {
@@ -79,7 +81,8 @@ func TestFourReplicasMigrateAtOnce(t *testing.T) {
 	}
 	db := open(t, settings(url), new(logbook).log())
 	var rows, distinct int
-	if err := db.QueryRow(t.Context(), `SELECT count(*), count(DISTINCT version) FROM counted`).Scan(&rows, &distinct); err != nil {
+	const counts = `SELECT count(*), count(DISTINCT version) FROM counted`
+	if err := db.QueryRow(t.Context(), counts).Scan(&rows, &distinct); err != nil {
 		t.Fatal(err)
 	}
 	if rows != 19 || distinct != 19 {
@@ -145,7 +148,9 @@ func TestDatabaseThatComesLate(t *testing.T) {
 	db := open(t, cfg, book.log())
 	result := make(chan error, 1)
 	go func() { result <- db.Migrator(Migrations{Name: "own", FS: files(2)}).Run(t.Context()) }()
-	eventually(t, "the wait is logged", func() bool { return strings.Contains(book.String(), "waiting for the database") })
+	eventually(t, "the wait is logged", func() bool {
+		return strings.Contains(book.String(), "waiting for the database")
+	})
 	for _, part := range []string{`"database":"` + name + `"`, `"host":"127.0.0.1:`} {
 		if !strings.Contains(book.String(), part) {
 			t.Errorf("the log does not say %s:\n%s", part, book.String())
@@ -219,7 +224,8 @@ func running(t *testing.T, db *DB) int {
 	t.Helper()
 	var n int
 	const active = `SELECT count(*) FROM pg_stat_activity
-		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(0.5)%' AND pid <> pg_backend_pid()`
+		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(0.5)%'
+		AND pid <> pg_backend_pid()`
 	if err := db.QueryRow(t.Context(), active).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +260,8 @@ func TestPoolMetrics(t *testing.T) {
 	if problems, err := testutil.GatherAndLint(registry); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	if _, err := Open(settings("postgres://h/"+db.Config().ConnConfig.Database), Options{Log: new(logbook).log(), Registerer: registry}); err == nil {
+	again := settings("postgres://h/" + db.Config().ConnConfig.Database)
+	if _, err := Open(again, Options{Log: new(logbook).log(), Registerer: registry}); err == nil {
 		t.Error("two pools of one database in one registry must be refused")
 	}
 }

@@ -185,7 +185,8 @@ func TestSessionParameters(t *testing.T) {
 	}
 	defer db.Close()
 	want := map[string]string{
-		"application_name": "inventory", "statement_timeout": "7777ms", "idle_in_transaction_session_timeout": "5s",
+		"application_name":  "inventory",
+		"statement_timeout": "7777ms", "idle_in_transaction_session_timeout": "5s",
 		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "3", "tcp_keepalives_count": "3", "tcp_user_timeout": "14000",
 	}
 	for name, value := range want {

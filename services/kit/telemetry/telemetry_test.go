@@ -130,7 +130,8 @@ func TestShutdownDoesNotWaitForADeadCollector(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = silent.Close() }()
-	tel, err := Start(t.Context(), "order", Config{LogLevel: "error", Endpoint: "http://" + silent.Addr().String(), SampleRatio: 1})
+	cfg := Config{LogLevel: "error", Endpoint: "http://" + silent.Addr().String(), SampleRatio: 1}
+	tel, err := Start(t.Context(), "order", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

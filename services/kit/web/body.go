@@ -34,8 +34,12 @@ func (s *Server) readBody(c *gin.Context) {
 	}
 	// A deadline that passed later would end the request's context.
 	_ = control.SetReadDeadline(time.Time{})
-	c.Request.Body = io.NopCloser(bytes.NewReader(data))
-	c.Request.ContentLength = int64(len(data))
+	setBody(c.Request, data)
+}
+
+func setBody(r *http.Request, data []byte) {
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	r.ContentLength = int64(len(data))
 }
 
 func (s *Server) tooLarge() error {

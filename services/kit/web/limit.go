@@ -18,7 +18,8 @@ const writeSlack = 5 * time.Second
 // limitSize refuses URLs and headers that are too large.
 func (s *Server) limitSize(c *gin.Context) {
 	if len(c.Request.RequestURI) > s.cfg.MaxHeaderBytes/2 {
-		s.refuse(c, "uri_too_long", Status(http.StatusRequestURITooLong, fault.New(fault.Invalid, "the URL is too long")))
+		s.refuse(c, "uri_too_long",
+			Status(http.StatusRequestURITooLong, fault.New(fault.Invalid, "the URL is too long")))
 		return
 	}
 	size := 0
@@ -88,6 +89,8 @@ func (s *Server) limitTime(c *gin.Context) {
 		defer cancel()
 		defer context.AfterFunc(s.ending, cancel)()
 		c.Request = c.Request.WithContext(ctx)
+		// The connection may have carried a request with a deadline before.
+		_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{})
 		c.Next()
 		return
 	}

@@ -33,9 +33,9 @@ func TestSizeLimits(t *testing.T) {
 		"body":          {post(large), http.StatusRequestEntityTooLarge},
 		"chunked body":  {chunked, http.StatusRequestEntityTooLarge},
 		"URL":           {get("/api/things?x=" + strings.Repeat("a", 1024)), http.StatusRequestURITooLong},
-		"header":        {withHeader(get("/api/things"), "X-Long", strings.Repeat("a", 2048)), http.StatusRequestHeaderFieldsTooLarge},
-		"of no route":   {withHeader(get("/nothing"), "X-Long", strings.Repeat("a", 2048)), http.StatusRequestHeaderFieldsTooLarge},
-		"just in limit": {withHeader(get("/nothing"), "X-Long", strings.Repeat("a", 2000)), http.StatusNotFound},
+		"header":        {withLong(get("/api/things"), 2048), http.StatusRequestHeaderFieldsTooLarge},
+		"of no route":   {withLong(get("/nothing"), 2048), http.StatusRequestHeaderFieldsTooLarge},
+		"just in limit": {withLong(get("/nothing"), 2000), http.StatusNotFound},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +43,10 @@ func TestSizeLimits(t *testing.T) {
 			problem(t, b.do(tc.request), tc.status)
 		})
 	}
+}
+
+func withLong(r *http.Request, length int) *http.Request {
+	return withHeader(r, "X-Long", strings.Repeat("a", length))
 }
 
 // serve runs the server until the test ends and returns its address.
@@ -85,7 +89,8 @@ func TestSlowBody(t *testing.T) {
 	cfg := small()
 	cfg.ReadTimeout = 100 * time.Millisecond
 	b := newBench(t, cfg, nil).things()
-	r := raw(t, b.serve(t), "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	r := raw(t, b.serve(t), "POST /api/things HTTP/1.1\r\nHost: x\r\n"+
+		"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
 	problemIn(t, r, http.StatusRequestTimeout)
 }
 

@@ -120,14 +120,17 @@ func TestHealth(t *testing.T) {
 	diff(t, `{"status":"not_ready","checks":{"database":{"status":"internal"}},`+
 		`"details":{"kafka":{"status":"unavailable","reason":"no broker answers"}}}`, read(503))
 	metrics := b.do(get("/metrics")).Body.String()
-	for _, line := range []string{`health_check_ok{check="database",gates="true"} 0`, `health_check_ok{check="kafka",gates="false"} 0`} {
+	for _, line := range []string{
+		`health_check_ok{check="database",gates="true"} 0`, `health_check_ok{check="kafka",gates="false"} 0`,
+	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("the metrics lack %s", line)
 		}
 	}
 	database, broker = nil, nil
 	read(200)
-	if failing, passing := b.log.lines(t, "health check failing"), b.log.lines(t, "health check passing"); len(failing) != 2 || len(passing) != 2 {
+	failing, passing := b.log.lines(t, "health check failing"), b.log.lines(t, "health check passing")
+	if len(failing) != 2 || len(passing) != 2 {
 		t.Errorf("%d failures and %d recoveries logged, want the changes only, 2 and 2", len(failing), len(passing))
 	}
 	b.health.drain()

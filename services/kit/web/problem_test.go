@@ -134,28 +134,30 @@ func TestClientGone(t *testing.T) {
 func TestHooksOfGeneratedCode(t *testing.T) {
 	t.Parallel()
 	const value = "hunter2"
+	bind := func(text string) func(*gin.Context) {
+		return func(c *gin.Context) { BindError(c, errors.New(text), http.StatusBadRequest) }
+	}
 	tests := map[string]struct {
 		handle func(*gin.Context)
 		status int
 		errors []FieldError
 	}{
 		"parameter of the wrong form": {
-			func(c *gin.Context) {
-				BindError(c, fmt.Errorf("Invalid format for parameter limit: %w", errors.New(value)), 400) //nolint:revive,staticcheck // as it is generated
-			}, 400, []FieldError{{"limit", "cannot be read"}},
+			bind("Invalid format for parameter limit: " + value), 400, []FieldError{{"limit", "cannot be read"}},
 		},
 		"header twice": {
-			func(c *gin.Context) {
-				BindError(c, errors.New("Expected one value for Idempotency-Key, got 2"), 400) //nolint:revive,staticcheck // as it is generated
-			}, 400, []FieldError{{"Idempotency-Key", "must be given once"}},
+			bind("Expected one value for Idempotency-Key, got 2"), 400,
+			[]FieldError{{"Idempotency-Key", "must be given once"}},
 		},
 		"header missing": {
-			func(c *gin.Context) {
-				BindError(c, errors.New("Header parameter Idempotency-Key is required, but not found"), 400) //nolint:revive,staticcheck // as it is generated
-			}, 400, []FieldError{{"Idempotency-Key", "is required"}},
+			bind("Header parameter Idempotency-Key is required, but not found"), 400,
+			[]FieldError{{"Idempotency-Key", "is required"}},
 		},
-		"another text":     {func(c *gin.Context) { BindError(c, errors.New(value), 400) }, 400, nil},
-		"body":             {func(c *gin.Context) { RequestError(c, c.ShouldBindJSON(&struct{ Name int8 }{})) }, 400, []FieldError{{"Name", "is of the wrong type or out of range"}}},
+		"another text": {bind(value), 400, nil},
+		"body": {
+			func(c *gin.Context) { RequestError(c, c.ShouldBindJSON(&struct{ Name int8 }{})) }, 400,
+			[]FieldError{{"Name", "is of the wrong type or out of range"}},
+		},
 		"answer":           {func(c *gin.Context) { ResponseError(c, errors.New(value)) }, 500, nil},
 		"answer, no field": {func(c *gin.Context) { RequestError(c, errors.New(value)) }, 400, nil},
 	}

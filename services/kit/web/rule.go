@@ -1,13 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/mail"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,52 +11,12 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/google/uuid"
 
 	"parley.sh/services/kit/fault"
 )
 
 // wholeBody is the field of a problem that is about the body as such.
 const wholeBody = "body"
-
-// formats are the string formats that are checked besides date, date-time and byte.
-var formats = map[string]openapi3.StringFormatValidator{
-	"uuid":  openapi3.NewCallbackValidator(isUUID),
-	"uri":   openapi3.NewCallbackValidator(isURI),
-	"email": openapi3.NewCallbackValidator(isEmail),
-}
-
-var errFormat = errors.New("the format does not match")
-
-// isUUID takes the canonical form only: the braces and prefixes that the parser
-// knows would make two spellings of one id.
-func isUUID(s string) error {
-	if len(s) != 36 {
-		return errFormat
-	}
-	return uuid.Validate(s)
-}
-
-func isURI(s string) error {
-	u, err := url.Parse(s)
-	if err != nil || !u.IsAbs() {
-		return errFormat
-	}
-	return nil
-}
-
-func isEmail(s string) error {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s {
-		return errFormat
-	}
-	return nil
-}
-
-func setBody(r *http.Request, data []byte) {
-	r.Body = io.NopCloser(bytes.NewReader(data))
-	r.ContentLength = int64(len(data))
-}
 
 // fieldsOf turns what the validator found into fields and rules. It takes names
 // and bounds from the document, and paths from the request; values it never looks at.
