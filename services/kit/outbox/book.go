@@ -22,9 +22,7 @@ type book struct {
 	lanes map[destination]*lane
 	held  [Shards]bool
 	// rows counts the rows in memory of each shard.
-	rows [Shards]int
-	// since is the first read whose rows count, by shard.
-	since [Shards]uint64
+	rows  [Shards]int
 	reads uint64
 }
 
@@ -108,7 +106,7 @@ func (b *book) admit(q request, h haul) {
 		if found[l][r.shard]++; found[l][r.shard] >= q.limit {
 			l.more = true
 		}
-		if over[l] || !b.held[r.shard] || q.seq < b.since[r.shard] {
+		if over[l] || !b.held[r.shard] {
 			continue
 		}
 		if l.bytes >= b.cfg.BufferBytes {
@@ -270,11 +268,9 @@ func (b *book) forget(to destination, places ...place) {
 	}
 }
 
-// acquire begins to work on a shard.
-func (b *book) acquire(shard int) {
-	b.held[shard] = true
-	b.since[shard] = b.reads + 1
-}
+// acquire begins to work on a shard. No read that began while it was held before may
+// still be under way.
+func (b *book) acquire(shard int) { b.held[shard] = true }
 
 // release stops the work on a shard but for what is in flight and what waits to be
 // deleted: rows[shard] counts it.
