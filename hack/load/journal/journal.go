@@ -6,6 +6,7 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,15 +92,31 @@ type Journal struct {
 	err              error
 }
 
-// Open opens or makes a journal for appending.
+// Open opens or makes a journal for appending. What a crash left of a last line is
+// cut off: what it describes was never sent.
 func Open(path string) (*Journal, error) {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	if err := cutLastLine(f); err != nil {
+		_ = f.Close()
+		return nil, err
 	}
 	j := &Journal{file: f}
 	j.synced = sync.NewCond(&j.mu)
 	return j, nil
+}
+
+func cutLastLine(f *os.File) error {
+	data, err := io.ReadAll(f)
+	if err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	if err := f.Truncate(int64(bytes.LastIndexByte(data, '\n') + 1)); err != nil {
+		return fmt.Errorf("cut the last line of the journal: %w", err)
+	}
+	return nil
 }
 
 // Append writes a line and returns once it is on disk. After an error every Append

@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,20 @@ func TestReadAfterACrash(t *testing.T) {
 				t.Errorf("%d lines and %v, want %d", len(lines), err, tc.lines)
 			}
 		})
+	}
+	path := filepath.Join(t.TempDir(), "journal")
+	if err := os.WriteFile(path, []byte(tests["last line cut"].text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Append(journal.Line{Kind: journal.Placed}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if lines, err := journal.Read(path); err != nil || len(lines) != 2 {
+		t.Errorf("a journal that goes on after a crash: %d lines, %v", len(lines), err)
 	}
 	if _, err := journal.Read(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) && err == nil {
 		t.Error("a journal that is not there must be an error")
