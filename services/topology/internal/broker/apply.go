@@ -215,9 +215,10 @@ func (r *run) verify(ctx context.Context) error {
 	}
 }
 
-// unseen are the steps that were carried out and would still be planned.
-func (r *run) unseen(ctx context.Context) (map[plan.Key]plan.Step, error) {
-	out := map[plan.Key]plan.Step{}
+// unseen are the objects that were changed and for which something is planned
+// still.
+func (r *run) unseen(ctx context.Context) (map[plan.ID]plan.Step, error) {
+	out := map[plan.ID]plan.Step{}
 	if !slices.ContainsFunc(r.results, func(x Result) bool { return x.Outcome == Done }) {
 		return out, nil
 	}
@@ -225,32 +226,50 @@ func (r *run) unseen(ctx context.Context) (map[plan.Key]plan.Step, error) {
 	if err != nil {
 		return r.all(), err
 	}
+	done, undone := map[plan.ID]bool{}, map[plan.Key]bool{}
+	for i := range r.results {
+		if r.results[i].Outcome == Done {
+			done[r.results[i].Step.ID] = true
+			continue
+		}
+		// A change that was held back is planned still, and rightly.
+		undone[r.results[i].Step.Key] = true
+	}
 	for _, s := range plan.Diff(r.want, have).Steps {
-		out[s.Key] = s
+		if done[s.ID] && !undone[s.Key] {
+			out[s.ID] = s
+		}
 	}
 	return out, nil
 }
 
-func (r *run) all() map[plan.Key]plan.Step {
-	out := map[plan.Key]plan.Step{}
+func (r *run) all() map[plan.ID]plan.Step {
+	out := map[plan.ID]plan.Step{}
 	for i := range r.results {
-		out[r.results[i].Step.Key] = r.results[i].Step
+		out[r.results[i].Step.ID] = r.results[i].Step
 	}
 	return out
 }
 
-func (r *run) conclude(unseen map[plan.Key]plan.Step) {
+func (r *run) conclude(unseen map[plan.ID]plan.Step) {
 	for i := range r.results {
 		if r.results[i].Outcome != Done {
 			continue
 		}
-		if s, still := unseen[r.results[i].Step.Key]; still {
+		if s, still := unseen[r.results[i].Step.ID]; still {
 			r.results[i].Outcome = Failed
 			r.results[i].Err = fault.Newf(fault.Unavailable,
-				"the broker accepted it and does not show it (%s): look who else changes it, then apply again", paths(s))
+				"the broker accepted it and does not show it (%s): %s", paths(s), remedy(s))
 		}
 		r.report(i)
 	}
+}
+
+func remedy(s plan.Step) string {
+	if s.Risk == plan.Blocked {
+		return s.Reason
+	}
+	return "look who else changes it, then apply again"
 }
 
 func paths(s plan.Step) string {

@@ -76,12 +76,6 @@ func parseBrokers(w *World, given []string, groups map[string][]manifest.Documen
 		}
 		out[ref] = a
 	}
-	for _, name := range slices.Sorted(maps.Keys(flags)) {
-		if _, used := groups[name]; !used {
-			errs = append(errs, fmt.Errorf("--broker %s: no manifest names it (they name %s)", name,
-				strings.Join(slices.Sorted(maps.Keys(groups)), ", ")))
-		}
-	}
 	return out, errors.Join(errs...)
 }
 
@@ -106,28 +100,38 @@ func parseFlags(given []string) (map[string]string, error) {
 // find reads the address of a reference from the flags, else the environment.
 func find(w *World, flags map[string]string, ref string) (address.Address, error) {
 	suffix := variable(ref)
-	a, err := address.Parse(flags[ref])
-	if _, named := flags[ref]; !named {
-		name := "TOPOLOGY_BROKER_" + suffix
-		url := w.Getenv(name)
-		if url == "" {
-			return a, fmt.Errorf("%s has no address: give --broker %s=URL or set %s", ref, ref, name)
-		}
-		if a, err = address.ParseSecret(url); err != nil {
-			return a, fmt.Errorf("%s %w", name, err)
-		}
-	}
-	if errors.Is(err, address.ErrPassword) {
-		return a, fmt.Errorf("--broker %s: %w as TOPOLOGY_PASSWORD_%s", ref, err, suffix)
-	}
+	a, err := read(w, flags, ref, suffix)
 	if err != nil {
-		return a, fmt.Errorf("--broker %s: the URL %w", ref, err)
+		return a, err
 	}
 	if password := w.Getenv("TOPOLOGY_PASSWORD_" + suffix); password != "" {
 		a.Password = config.Secret(password)
 	}
 	if want := protocolOf(ref); want != "" && a.Protocol != want {
-		return a, fmt.Errorf("--broker %s: its URL is of %s: it must begin with %s:// or %[3]ss://", ref, a.Protocol, want)
+		return a, fmt.Errorf("%s has a URL of %s: it must begin with %s:// or %[3]ss://", ref, a.Protocol, want)
+	}
+	return a, nil
+}
+
+func read(w *World, flags map[string]string, ref, suffix string) (address.Address, error) {
+	if url, given := flags[ref]; given {
+		a, err := address.Parse(url)
+		if errors.Is(err, address.ErrPassword) {
+			return a, fmt.Errorf("--broker %s: %w as TOPOLOGY_PASSWORD_%s", ref, err, suffix)
+		}
+		if err != nil {
+			return a, fmt.Errorf("--broker %s: the URL %w", ref, err)
+		}
+		return a, nil
+	}
+	name := "TOPOLOGY_BROKER_" + suffix
+	url := w.Getenv(name)
+	if url == "" {
+		return address.Address{}, fmt.Errorf("%s has no address: give --broker %s=URL or set %s", ref, ref, name)
+	}
+	a, err := address.ParseSecret(url)
+	if err != nil {
+		return a, fmt.Errorf("%s: the URL %w", name, err)
 	}
 	return a, nil
 }

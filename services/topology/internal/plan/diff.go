@@ -24,6 +24,7 @@ type phase uint8
 
 const (
 	phaseTopic phase = iota
+	phaseExchangePolicy
 	phaseExchange
 	phaseBehind        // queues that a queue needs behind it
 	phaseBehindBinding // and their bindings
@@ -31,6 +32,7 @@ const (
 	phaseQueue
 	phaseBinding
 	phaseUnbind
+	phaseLeftoverPolicy
 	phaseLeftover
 	phaseLast // what leftovers hang on
 )

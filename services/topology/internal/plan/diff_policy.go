@@ -35,11 +35,12 @@ func (d *differ) policy(w *WantPolicy, vhost *Vhost, there bool, fields []Field)
 			}
 		}
 	}
+	d.alternate(&s, w, vhost)
 	if there {
-		d.change(phasePolicy, w.Owner, s, w.Needs...)
+		d.change(w.phase(), w.Owner, s, w.Needs...)
 		return
 	}
-	c := d.create(phasePolicy, w.Owner, &w.Policy, fields, w.Needs...)
+	c := d.create(w.phase(), w.Owner, &w.Policy, fields, w.Needs...)
 	c.Risk = max(c.Risk, s.Risk)
 	c.Reason += s.Reason
 	if w.Owner.Untouchable && vhost.has(w.Target) {
@@ -71,7 +72,7 @@ func (v *Vhost) rival(w *WantPolicy, there bool) *Policy {
 	var found *Policy
 	for _, name := range keys(v.Policies) {
 		p := v.Policies[name]
-		if name == w.Name || !v.applies(&p, w) || (there && p.Priority < w.Priority) {
+		if name == w.Name || !v.applies(&p, w.Target, w.ApplyTo) || (there && p.Priority < w.Priority) {
 			continue
 		}
 		if found == nil || cmp.Compare(p.Priority, found.Priority) > 0 {
@@ -81,21 +82,59 @@ func (v *Vhost) rival(w *WantPolicy, there bool) *Policy {
 	return found
 }
 
-// applies reports whether p is for the target of w. What the broker says about a
-// queue that is there comes before our own reading of its patterns.
-func (v *Vhost) applies(p *Policy, w *WantPolicy) bool {
-	if q, ok := v.Queues[w.Target.Name]; ok && w.Target.Kind == KindQueue && q.Policy == p.Name {
+// applies reports whether p is for the target, whose own scope is the word that
+// policies have for its kind. What the broker says about a queue that is there
+// comes before our own reading of its patterns.
+func (v *Vhost) applies(p *Policy, target ID, scope string) bool {
+	if q, ok := v.Queues[target.Name]; ok && target.Kind == KindQueue && q.Policy == p.Name {
 		return true
 	}
-	scopes := []string{"all", "exchanges"}
-	if w.Target.Kind == KindQueue {
-		scopes = []string{"all", "queues", w.ApplyTo}
+	scopes := []string{"all", scope}
+	if target.Kind == KindQueue {
+		scopes = append(scopes, "queues")
 	}
 	if !slices.Contains(scopes, p.ApplyTo) {
 		return false
 	}
 	pattern, err := regexp.Compile(p.Pattern)
-	return err == nil && pattern.MatchString(w.Target.Name)
+	return err == nil && pattern.MatchString(target.Name)
+}
+
+// dangers are the settings by which a policy makes a queue lose or send away what
+// it must keep. A rung and a dead-letter queue have their settings as arguments;
+// of two limits the broker takes the lower, so a foreign policy would reach them.
+var dangers = []string{
+	"message-ttl", "max-length", "max-length-bytes", "overflow", "expires", "delivery-limit",
+	"dead-letter-exchange", "dead-letter-routing-key",
+}
+
+// danger is a policy that would make a generated queue lose messages.
+func (v *Vhost) danger(w *WantQueue) *Policy {
+	if !w.Generated {
+		return nil
+	}
+	for _, name := range keys(v.Policies) {
+		p := v.Policies[name]
+		if !v.applies(&p, w.ID(), "quorum_queues") {
+			continue
+		}
+		if slices.ContainsFunc(dangers, func(key string) bool { return p.Definition[key] != nil }) {
+			return &p
+		}
+	}
+	return nil
+}
+
+func (d *differ) endangered(at phase, w *WantQueue, p *Policy, there bool) {
+	s := Step{Key: Key{Create, w.ID()}, Owner: w.Owner.Name, Object: &w.Queue}
+	if there {
+		s.Op = Update
+	}
+	s.Fields = []Field{{"effective policy", p.Name, ""}}
+	s.raise(Blocked, fmt.Sprintf("policy %s (pattern %s) is for it too, and would make it lose messages: "+
+		"narrow the pattern, so that it leaves out what ends in .dlq or has .retry. in its name",
+		label(p.Name), label(p.Pattern)))
+	d.add(at, s)
 }
 
 func (v *Vhost) has(id ID) bool {
@@ -117,5 +156,29 @@ func (d *differ) conflict(w *WantPolicy, rival *Policy, there bool, fields []Fie
 	s.raise(Blocked, fmt.Sprintf("policy %s (priority %d) is for %s too, and only one policy applies to an object: "+
 		"narrow its pattern %s, or set spec.policy to None and put the settings there",
 		label(rival.Name), rival.Priority, w.Target, label(rival.Pattern)))
-	d.add(phasePolicy, s, w.Needs...)
+	d.add(w.phase(), s, w.Needs...)
+}
+
+// phase: a policy comes before what it is for, so that it is born with it.
+func (w *WantPolicy) phase() phase {
+	if w.Target.Kind == KindExchange {
+		return phaseExchangePolicy
+	}
+	return phasePolicy
+}
+
+// alternate blocks a policy that passes messages on to an exchange that nobody
+// makes: the broker would drop them in silence.
+func (d *differ) alternate(s *Step, w *WantPolicy, vhost *Vhost) {
+	name, _ := w.Definition["alternate-exchange"].(string)
+	id := ID{KindExchange, w.Vhost, name}
+	if builtIn(name) || vhost.has(id) || d.wants(id) {
+		return
+	}
+	s.raise(Blocked, "exchange "+label(name)+" is not there, and no manifest here makes it: "+
+		"add its manifest, or correct spec.alternateExchange")
+}
+
+func (d *differ) wants(exchange ID) bool {
+	return slices.ContainsFunc(d.want.Exchanges, func(w WantExchange) bool { return w.ID() == exchange })
 }

@@ -12,7 +12,7 @@ func (d *differ) exchanges() {
 		vhost, _ := d.vhost(w.Vhost)
 		have, there := vhost.Exchanges[w.Name]
 		if !there {
-			d.create(phaseExchange, w.Owner, &w.Exchange, exchangeFields(&Exchange{}, &w.Exchange, true))
+			d.create(phaseExchange, w.Owner, &w.Exchange, exchangeFields(&Exchange{}, &w.Exchange, true), w.Policy)
 			continue
 		}
 		fields := exchangeFields(&have, &w.Exchange, false)
@@ -59,6 +59,10 @@ func (d *differ) queues() {
 		}
 		vhost, _ := d.vhost(w.Vhost)
 		have, there := vhost.Queues[w.Name]
+		if danger := vhost.danger(w); danger != nil {
+			d.endangered(p, w, danger, there)
+			continue
+		}
 		if !there {
 			d.create(p, w.Owner, &w.Queue, queueFields(&Queue{}, &w.Queue, true), w.Policy)
 			continue

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -38,28 +40,27 @@ func (d *differ) topics() {
 // asked to be, else as it is, else as the broker would make it.
 func (d *differ) inherit(w *WantTopic) {
 	config := map[string]string{}
-	for k, v := range w.Config {
-		config[k] = v
-	}
+	maps.Copy(config, w.Config)
 	w.Config = config
 	parent := d.parent(w.Parent)
-	state, there := d.have.Topics[w.Parent]
+	state := d.have.Topics[w.Parent]
 	w.Partitions = max(parent.Partitions, state.Partitions)
 	if w.Partitions == 0 {
 		w.Partitions = max(d.have.Defaults.Partitions, defaultPartitions)
 	}
-	size := parent.Config[keyMaxMessageBytes]
-	if size == "" && there {
-		size = state.Config[keyMaxMessageBytes].Value
+	size := recordSize(parent.then(keyMaxMessageBytes, state), d.have.Defaults.MaxMessageBytes)
+	w.Config[keyMaxMessageBytes] = strconv.FormatInt(min(size+deadLetterHeadroom, math.MaxInt32), 10)
+}
+
+// recordSize is the first size that is told: the topic's, the broker's, Kafka's.
+func recordSize(topic string, broker int64) int64 {
+	if n, err := strconv.ParseInt(CanonicalSetting(TypeInt, topic), 10, 32); err == nil && n >= 0 {
+		return n
 	}
-	n, err := strconv.ParseInt(CanonicalSetting(TypeInt, size), 10, 32)
-	if err != nil {
-		n = max(d.have.Defaults.MaxMessageBytes, 0)
+	if broker > 0 {
+		return broker
 	}
-	if n == 0 && err != nil {
-		n = defaultMaxMessageBytes
-	}
-	w.Config[keyMaxMessageBytes] = strconv.FormatInt(min(n+deadLetterHeadroom, 1<<31-1), 10)
+	return defaultMaxMessageBytes
 }
 
 func (d *differ) parent(name string) WantTopic {
@@ -106,18 +107,14 @@ func (d *differ) configure(w *WantTopic, state TopicState) {
 
 // unset plans to take back what an exclusive topic sets and nobody lists.
 func (d *differ) unset(s *Step, w *WantTopic, state TopicState) {
-	if !w.Exclusive {
-		return
-	}
 	for _, key := range keys(state.Config) {
 		have := state.Config[key]
-		_, listed := w.Config[key]
-		if !have.Own || listed || slices.Contains(w.Unmanaged, key) || slices.Contains(throttles, key) {
+		if !w.unsets(key, have) {
 			continue
 		}
-		s.Fields = append(s.Fields, Field{"config." + key, have.Value, ""})
-		if unsetRisk[key] > Safe {
-			s.raise(unsetRisk[key], key+" goes back to the broker's default")
+		s.Fields = append(s.Fields, Field{"config." + key, have.Value, shown(Setting{Value: have.Default})})
+		if risk, why := unsetRisk(key, have); risk > Safe {
+			s.raise(risk, why)
 		}
 	}
 }
@@ -139,9 +136,7 @@ func shown(s Setting) string {
 // resize plans new partitions, and refuses what Kafka cannot do.
 func (d *differ) resize(w *WantTopic, state TopicState) {
 	if w.Partitions > state.Partitions || (w.Partitions > 0 && w.Partitions < state.Partitions && w.Parent == "") {
-		s := Step{Key: Key{Grow, w.ID()}, Object: &w.Topic, Fields: []Field{count("partitions", int(state.Partitions), int(w.Partitions))}}
-		d.growRisk(&s, w, state)
-		d.change(phaseTopic, w.Owner, s)
+		d.grow(w, state)
 	}
 	if w.Replicas > 0 && w.Replicas != state.Replicas {
 		d.replicas(w, state)
@@ -152,20 +147,48 @@ func count(path string, have, want int) Field {
 	return Field{path, strconv.Itoa(have), strconv.Itoa(want)}
 }
 
-func (d *differ) growRisk(s *Step, w *WantTopic, state TopicState) {
-	compacted := slices.Contains(listOf(state.Config[keyCleanupPolicy].Value), "compact") ||
-		slices.Contains(listOf(w.Config[keyCleanupPolicy]), "compact")
+func (d *differ) grow(w *WantTopic, state TopicState) {
+	s := Step{
+		Key: Key{Grow, w.ID()}, Object: &w.Topic,
+		Fields: []Field{count("partitions", int(state.Partitions), int(w.Partitions))},
+	}
+	now, then := compacted(state.Config[keyCleanupPolicy].Value), compacted(w.then(keyCleanupPolicy, state))
 	switch {
 	case w.Partitions < state.Partitions:
 		s.raise(Blocked, fmt.Sprintf("Kafka cannot remove partitions: set spec.partitions to %d, or make a new topic", state.Partitions))
 	case w.Parent != "":
 		// A dead-letter topic has no order to lose.
-	case compacted && !w.AllowRepartition:
+	case then && !w.AllowRepartition:
 		s.raise(Blocked, "the topic is compacted: a key would lie in two partitions, and its stale value would stay; "+
 			"set spec.allowRepartition to consent")
 	default:
 		s.raise(Disruptive, "keys move to other partitions: their order is lost across the change")
 	}
+	if now && !then {
+		d.change(phaseTopic, w.Owner, s, w.ID())
+		return
+	}
+	d.change(phaseTopic, w.Owner, s)
+}
+
+func compacted(policy string) bool { return slices.Contains(listOf(policy), "compact") }
+
+// then is what a setting of the topic is when its config is as wanted.
+func (w *WantTopic) then(key string, state TopicState) string {
+	have := state.Config[key]
+	if want, listed := w.Config[key]; listed {
+		return want
+	}
+	if w.unsets(key, have) {
+		return have.Default
+	}
+	return have.Value
+}
+
+// unsets reports whether the topic gives a key back to the broker's default.
+func (w *WantTopic) unsets(key string, have Setting) bool {
+	_, listed := w.Config[key]
+	return w.Exclusive && have.Own && !listed && !slices.Contains(w.Unmanaged, key) && !slices.Contains(throttles, key)
 }
 
 // replicas of a topic that is there are not changed from here.

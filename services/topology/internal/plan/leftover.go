@@ -48,7 +48,7 @@ func (d *differ) leftPolicy(f *Family, vhost *Vhost, wanted map[ID]bool) {
 	for _, k := range keys(p.Definition) {
 		s.Fields = append(s.Fields, Field{Path: "definition." + k, Have: text(p.Definition[k])})
 	}
-	d.change(phaseLeftover, f.Owner, s)
+	d.change(phaseLeftoverPolicy, f.Owner, s)
 }
 
 func (d *differ) leftQueues(f *Family, vhost *Vhost, wanted map[ID]bool) {

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// unsetRisk is the risk of giving a setting back to the broker's default, which
-// is not known from here.
-var unsetRisk = map[string]Risk{
-	"retention.ms": Destructive, "retention.bytes": Destructive,
-	"local.retention.ms": Disruptive, "local.retention.bytes": Disruptive,
-	keyCleanupPolicy: Destructive, keyMaxMessageBytes: Disruptive,
-	"min.insync.replicas": Disruptive,
+// unsetRisk is what giving a key back to the broker's default may cost.
+func unsetRisk(key string, have Setting) (Risk, string) {
+	if have.Default != "" {
+		return settingRisk(key, have, have.Default)
+	}
+	if strings.HasPrefix(key, "retention.") || key == keyCleanupPolicy {
+		return Destructive, key + " goes back to a default that the broker does not tell"
+	}
+	return Safe, ""
 }
 
 // settingRisk is what setting a topic's key may cost, seen from its effective

@@ -38,6 +38,8 @@ type WantTopic struct {
 type WantExchange struct {
 	Exchange
 	Owner Owner
+	// Policy is the policy that must be there before the exchange; zero for none.
+	Policy ID
 	// Unmanaged are the sources whose bindings to it are left alone.
 	Unmanaged []string
 	// Generated exchanges belong to a queue; their bindings are not looked at.
@@ -125,6 +127,8 @@ type Setting struct {
 	Type  SettingType
 	// Own is true for a value that the topic sets itself, false for a default.
 	Own bool
+	// Default is the value if the topic did not set it; empty if it is not known.
+	Default string
 }
 
 // SettingType says how to compare values of a setting.

@@ -25,20 +25,21 @@ func (c *compiler) exchange(d manifest.Document, e *v1alpha1.Exchange) {
 	if !c.claim(d, w.ID()) {
 		return
 	}
+	w.Policy = c.alternate(d, &w, s.AlternateExchange)
 	c.out.Exchanges = append(c.out.Exchanges, w)
-	c.alternate(d, &w, s.AlternateExchange)
 	c.bind(w.Owner, w.ID(), s.Bindings)
 }
 
-// alternate is the policy of an exchange that passes on what no binding takes.
-func (c *compiler) alternate(d manifest.Document, w *plan.WantExchange, alternate string) {
+// alternate asks for the policy of an exchange that passes on what no binding
+// takes, and returns its ID; zero for none.
+func (c *compiler) alternate(d manifest.Document, w *plan.WantExchange, alternate string) plan.ID {
 	f := plan.Family{
 		Vhost: w.Vhost, Owner: w.Owner, Keep: keeps(d.Object),
 		Policy: v1alpha1.ExchangePolicy(w.Name), Pattern: pattern(w.Name),
 	}
 	c.out.Families = append(c.out.Families, f)
 	if alternate == "" {
-		return
+		return plan.ID{}
 	}
 	p := plan.WantPolicy{
 		Policy: plan.Policy{
@@ -50,6 +51,7 @@ func (c *compiler) alternate(d manifest.Document, w *plan.WantExchange, alternat
 	if c.claim(d, p.ID()) {
 		c.out.Policies = append(c.out.Policies, p)
 	}
+	return p.ID()
 }
 
 // pattern matches one name and nothing else.

@@ -62,7 +62,9 @@ func (s *Session) describe(ctx context.Context, b *sarama.Broker, names []string
 	for i, name := range there {
 		resources[i] = &sarama.ConfigResource{Type: sarama.TopicResource, Name: name}
 	}
-	answer, err := b.DescribeConfigs(&sarama.DescribeConfigsRequest{Version: 4, Resources: resources})
+	answer, err := b.DescribeConfigs(&sarama.DescribeConfigsRequest{
+		Version: 4, Resources: resources, IncludeSynonyms: true,
+	})
 	if err != nil {
 		return s.unreachable(err)
 	}
@@ -124,9 +126,21 @@ func (s *Session) settings(r *sarama.ResourceResponse, out map[string]plan.Topic
 	for _, entry := range r.Configs {
 		out[r.Name].Config[entry.Name] = plan.Setting{
 			Value: entry.Value, Type: settingType(entry.Type), Own: entry.Source == sarama.SourceTopic,
+			Default: otherwise(entry),
 		}
 	}
 	return nil
+}
+
+// otherwise is the value that an entry has if the topic does not set it: the
+// broker lists where a value can come from, the strongest first.
+func otherwise(entry *sarama.ConfigEntry) string {
+	for _, s := range entry.Synonyms {
+		if s.Source != sarama.SourceTopic {
+			return s.ConfigValue
+		}
+	}
+	return ""
 }
 
 func settingType(t sarama.ConfigType) plan.SettingType {
