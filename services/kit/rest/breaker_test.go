@@ -147,6 +147,9 @@ func TestCanceledCallsNeitherOpenNorBlockTheBreaker(t *testing.T) {
 			time.Sleep(2500 * time.Millisecond)
 			target.steps[0] = hang
 			canceled()
+			if got := metric(t, reg, "rest_client_breaker_state"); got == 0 {
+				t.Fatal("probes without an answer closed the breaker")
+			}
 		}
 		time.Sleep(2500 * time.Millisecond)
 		target.steps[0], target.down = works, false

@@ -97,7 +97,7 @@ func TestReplacedConnectionsFinishWhatIsInFlight(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 200 {
+			for range 100 {
 				if got := discard(get(t.Context(), t, c)); got != 200 {
 					t.Errorf("got %d", got)
 				}
