@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
 
 	"parley.sh/services/contract"
+	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/inbox"
 	"parley.sh/services/kit/kafka"
 	"parley.sh/services/kit/lifecycle"
@@ -95,8 +97,21 @@ func (s *Service) openServer() error {
 	if err != nil {
 		return err
 	}
+	s.server.Engine.Use(s.awaitSchema)
 	s.intake = append(s.intake, lifecycle.Part{Name: "http", Run: s.server.Run})
 	return nil
+}
+
+// awaitSchema refuses requests of the API until the database is migrated: a table
+// that is not there yet would look like a defect.
+func (s *Service) awaitSchema(c *gin.Context) {
+	select {
+	case <-s.DB.Migrated():
+	default:
+		web.WriteError(c, &fault.Error{
+			Kind: fault.Unavailable, Public: "the service waits for its database", RetryAfter: time.Second,
+		})
+	}
 }
 
 func (s *Service) rabbitOptions() rabbit.Options {
