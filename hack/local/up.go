@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -62,9 +63,12 @@ func up(ctx context.Context) error {
 // showRunning says where the platform is that another process runs.
 func showRunning(progress *step.Printer, dir string) error {
 	state, err := stack.Read(dir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		progress.Say("the platform is being started by another process")
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	progress.Say("the platform runs already, by process %d; make down stops it", state.Owner.PID)
 	show(progress, dir, state.URLs)

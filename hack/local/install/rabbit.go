@@ -20,6 +20,7 @@ import (
 
 const (
 	rabbitScripts = "/usr/lib/rabbitmq/bin"
+	rabbitLib     = "/usr/lib/rabbitmq/lib"
 	rabbitSuite   = "trixie"
 	leastRabbit   = 4
 	// RabbitHome is the folder inside Rabbit.Root at which the state of a server is to be mounted.
@@ -61,7 +62,7 @@ func hostRabbit(ctx context.Context) int {
 	}
 	text, err := run(ctx, "dpkg-query", "-W", "-f", "${Version}", "rabbitmq-server")
 	if err != nil {
-		return rabbitMajor("/usr/lib/rabbitmq/lib")
+		return rabbitMajor(rabbitLib)
 	}
 	major, _, _ := strings.Cut(text, ".")
 	n, _ := strconv.Atoi(major)
@@ -97,10 +98,10 @@ func (i Installer) rabbitRoot(ctx context.Context, dir string) error {
 		if err := debootstrap(ctx, program, dir, mirror); err != nil {
 			return err
 		}
-		if v := rabbitMajor(filepath.Join(dir, "usr/lib/rabbitmq/lib")); v < leastRabbit {
+		if v := rabbitMajor(dir + rabbitLib); v < leastRabbit {
 			return fmt.Errorf("find RabbitMQ %d in %s: its version is %d", leastRabbit, mirror, v)
 		}
-		return os.RemoveAll(filepath.Join(dir, "var/cache/apt"))
+		return os.RemoveAll(filepath.Join(dir, "var", "cache", "apt"))
 	})
 }
 

@@ -42,8 +42,9 @@ func (i Installer) apt(ctx context.Context, packages ...string) error {
 		return fmt.Errorf("install it: on Debian or Ubuntu, as root, `apt-get install %s`", names)
 	}
 	return i.Progress.Do(ctx, "apt-get install "+names, func(ctx context.Context) error {
-		install := append([]string{"-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold",
-			"-o", "DPkg::Lock::Timeout=300", "install"}, packages...)
+		install := append([]string{
+			"-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=300", "install",
+		}, packages...)
 		if _, err := run(ctx, "apt-get", install...); err == nil {
 			return nil
 		}

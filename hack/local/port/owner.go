@@ -22,7 +22,7 @@ func Owner(p int) string {
 			continue
 		}
 		pid := strings.Split(link, "/")[2]
-		name, _ := os.ReadFile(filepath.Join("/proc", pid, "comm"))
+		name, _ := os.ReadFile("/proc/" + pid + "/comm")
 		return fmt.Sprintf("%s, process %s", strings.TrimSpace(string(name)), pid)
 	}
 	return ""

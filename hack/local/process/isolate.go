@@ -26,7 +26,7 @@ var CanIsolate = sync.OnceValue(func() bool {
 	if os.Geteuid() != 0 {
 		return false
 	}
-	cmd := exec.Command("/bin/sh", "-c", "mount --make-rprivate /") //nolint:noctx // ends at once
+	cmd := exec.Command("/bin/sh", "-c", "mount --make-rprivate /")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 	return cmd.Run() == nil
 })

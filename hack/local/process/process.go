@@ -138,14 +138,19 @@ func (p *Process) sweep() error {
 
 // Sweep kills every process that carries marker, and returns when none is left.
 func Sweep(marker string) error {
-	const attempts, pause = 100, 20 * time.Millisecond
-	for range attempts {
+	const limit, pause = 5 * time.Second, 20 * time.Millisecond
+	timeout, tick := time.After(limit), time.NewTicker(pause)
+	defer tick.Stop()
+	for {
 		left := marked(marker)
 		if len(left) == 0 {
 			return nil
 		}
 		killAll(left)
-		time.Sleep(pause)
+		select {
+		case <-timeout:
+			return fmt.Errorf("kill what belongs to %s: processes %v do not go away", marker, left)
+		case <-tick.C:
+		}
 	}
-	return fmt.Errorf("kill what belongs to %s: processes %v do not go away", marker, marked(marker))
 }

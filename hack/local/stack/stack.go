@@ -96,12 +96,15 @@ func (s *Stack) Start(ctx context.Context) error {
 		return errors.Join(err, s.Stop(context.WithoutCancel(ctx)))
 	}
 	if s.options.Supervise {
-		s.supervise()
+		s.supervise(context.WithoutCancel(ctx))
 	}
 	return nil
 }
 
 func (s *Stack) start(ctx context.Context) error {
+	if err := s.save(); err != nil {
+		return err
+	}
 	for _, step := range []func(context.Context) error{s.startServers, s.prepare, s.startServices} {
 		if err := step(ctx); err != nil {
 			return err

@@ -17,8 +17,8 @@ const (
 
 // supervise starts again what ends until Stop, which ends the keepers and waits for them before it stops anything: whatever
 // ends while a keeper watches has ended by itself or by another's hand.
-func (s *Stack) supervise() {
-	ctx, cancel := context.WithCancel(context.Background())
+func (s *Stack) supervise(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
 	s.unwatch = cancel
 	for _, name := range s.Names() {
 		s.keepers.Go(func() { s.keep(ctx, s.unit(name)) })
