@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
@@ -32,7 +33,7 @@ func TestDocument(t *testing.T) {
 	}
 	for range 5 {
 		again, err := document("testdata/src/service")
-		if err != nil || string(again) != string(got) {
+		if err != nil || !bytes.Equal(again, got) {
 			t.Fatalf("the page is not the same every time: %v", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -52,9 +53,9 @@ func URL(variable, value string, schemes ...string) error {
 func Address(variable, value string) error {
 	_, port, err := net.SplitHostPort(value)
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err == nil && port != "" {
+	if err == nil {
 		return nil
 	}
 	return Invalid(variable, "is not an address", "give host:port or :port")

@@ -85,7 +85,7 @@ func (r *report) addAll(err error, prefix string) {
 	if err == nil {
 		return
 	}
-	many, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the tree itself is walked, level by level
+	many, ok := err.(interface{ Unwrap() []error })
 	if ok {
 		for _, one := range many.Unwrap() {
 			r.addAll(one, prefix)

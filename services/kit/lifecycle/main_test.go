@@ -78,8 +78,8 @@ func TestMainEndsTheProcess(t *testing.T) {
 			}
 			signalWhenRunning(t, cmd, bufio.NewScanner(out), tc.signals)
 			_ = cmd.Wait() // its state says more
-			status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-			if status.Signaled() != tc.killed || !tc.killed && status.ExitStatus() != tc.code {
+			status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			if !ok || status.Signaled() != tc.killed || !tc.killed && status.ExitStatus() != tc.code {
 				t.Errorf("ended with %s, want code %d, killed %v", cmd.ProcessState, tc.code, tc.killed)
 			}
 		})
@@ -101,7 +101,9 @@ func signalWhenRunning(t *testing.T, cmd *exec.Cmd, lines *bufio.Scanner, count 
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for ; count > 1; time.Sleep(10 * time.Millisecond) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ; count > 1; <-tick.C {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			return
 		}

@@ -82,7 +82,7 @@ func (s *serving) start(ctx context.Context, stage Stage) {
 	for _, part := range stage {
 		s.enter(part.Name)
 		parts.Go(func() {
-			s.leave(part.Name, own, protect(func() error { return part.Run(own) }))
+			s.leave(own, part.Name, protect(func() error { return part.Run(own) }))
 		})
 	}
 	go func() { parts.Wait(); close(r.done) }()
@@ -96,7 +96,7 @@ func (s *serving) enter(name string) {
 
 // leave records how a part ended. That its context was cancelled is no failure
 // once it was.
-func (s *serving) leave(name string, ctx context.Context, err error) {
+func (s *serving) leave(ctx context.Context, name string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := slices.Index(s.alive, name); i >= 0 {

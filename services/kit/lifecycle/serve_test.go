@@ -227,7 +227,7 @@ func TestFinish(t *testing.T) {
 			t.Error("the context for work must have the values and no deadline")
 		}
 		cancel()
-		time.Sleep(limits.ShutdownTimeout - time.Second)
+		time.Sleep(limits.ShutdownTimeout - time.Second) //nolint:forbidigo // the clock of the bubble
 		if work.Err() != nil || context.Cause(work) != nil || child.Err() != nil {
 			t.Errorf("work ended before the hard stop: %v, %v", work.Err(), context.Cause(work))
 		}

@@ -80,7 +80,7 @@ func poolConfig(cfg Config, application string) (*pgxpool.Config, error) {
 	}
 	conn.ConnectTimeout = cfg.ConnectTimeout
 	conn.DialFunc = dialer().DialContext
-	conn.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName(), otelpgx.WithDisableAcquireTracer())
+	conn.Tracer = otelpgx.NewTracer(otelpgx.WithDisableAcquireTracer())
 	for name, value := range session(cfg, application) {
 		if _, given := conn.RuntimeParams[name]; !given {
 			conn.RuntimeParams[name] = value

@@ -61,9 +61,9 @@ func fresh(t *testing.T) *DB {
 	return open(t, settings(servertest.Database(t)), new(logbook).log())
 }
 
-func exec(t *testing.T, db *DB, statement string, args ...any) {
+func exec(t *testing.T, db *DB, statement string) {
 	t.Helper()
-	if _, err := db.Exec(t.Context(), statement, args...); err != nil {
+	if _, err := db.Exec(t.Context(), statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }

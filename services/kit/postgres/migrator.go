@@ -55,7 +55,7 @@ func (m *Migrator) Run(ctx context.Context) error {
 			m.db.log.InfoContext(ctx, "database ready", m.where()...)
 			return nil
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // being told to stop is no failure
 		case !waitable(err):
 			return Map(err)
 		}

@@ -120,7 +120,7 @@ func TestExhaustedPoolIsUnavailable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Release()
+		t.Cleanup(conn.Release)
 	}
 	called := false
 	err := db.Tx(t.Context(), func(context.Context, pgx.Tx) error { called = true; return nil })
@@ -163,9 +163,11 @@ func TestSessionLimits(t *testing.T) {
 	t.Run("idle in transaction", func(t *testing.T) {
 		t.Parallel()
 		err := db.Tx(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
-			closed := tx.Conn().PgConn()
+			session := tx.Conn().PgConn().PID()
 			eventually(t, "the server ends the session", func() bool {
-				return closed.CheckConn() != nil
+				var there bool
+				row := db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)`, session)
+				return row.Scan(&there) == nil && !there
 			})
 			_, err := tx.Exec(ctx, `SELECT 1`)
 			return err

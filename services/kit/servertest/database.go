@@ -15,40 +15,40 @@ const adminTimeout = 30 * time.Second
 
 // Database makes an empty database for this test alone, drops it, with every
 // session on it, when the test ends, and returns its URL.
-func Database(t testing.TB) string {
-	t.Helper()
-	server := variable(t, DatabaseVariable)
-	name := strings.ReplaceAll(unique(t.Name()), "-", "_")
-	CreateDatabase(t, name)
+func Database(tb testing.TB) string {
+	tb.Helper()
+	server := variable(tb, DatabaseVariable)
+	name := strings.ReplaceAll(unique(tb.Name()), "-", "_")
+	CreateDatabase(tb, name)
 	own, err := databaseURL(server, name)
 	if err != nil {
-		t.Fatalf("parse %s: %v", DatabaseVariable, err)
+		tb.Fatalf("parse %s: %v", DatabaseVariable, err)
 	}
 	return own
 }
 
 // DatabaseURL returns the URL that database name has, or would have, on the
 // server under test, for tests whose database comes late: see CreateDatabase.
-func DatabaseURL(t testing.TB, name string) string {
-	t.Helper()
-	own, err := databaseURL(variable(t, DatabaseVariable), name)
+func DatabaseURL(tb testing.TB, name string) string {
+	tb.Helper()
+	own, err := databaseURL(variable(tb, DatabaseVariable), name)
 	if err != nil {
-		t.Fatalf("parse %s: %v", DatabaseVariable, err)
+		tb.Fatalf("parse %s: %v", DatabaseVariable, err)
 	}
 	return own
 }
 
 // CreateDatabase makes database name and drops it when the test ends.
-func CreateDatabase(t testing.TB, name string) {
-	t.Helper()
-	server := variable(t, DatabaseVariable)
+func CreateDatabase(tb testing.TB, name string) {
+	tb.Helper()
+	server := variable(tb, DatabaseVariable)
 	quoted := pgx.Identifier{name}.Sanitize()
 	if err := admin(server, "CREATE DATABASE "+quoted); err != nil {
-		t.Fatalf("create database %s: %v", name, err)
+		tb.Fatalf("create database %s: %v", name, err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := admin(server, "DROP DATABASE IF EXISTS "+quoted+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop database %s: %v", name, err)
+			tb.Errorf("drop database %s: %v", name, err)
 		}
 	})
 }

@@ -22,25 +22,25 @@ type Proxy struct {
 
 // NewProxy returns a running proxy in front of upstream, host:port. It stops when
 // the test ends.
-func NewProxy(t testing.TB, upstream string) *Proxy {
-	t.Helper()
+func NewProxy(tb testing.TB, upstream string) *Proxy {
+	tb.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, t.Name(), "127.0.0.1:0", upstream)
+	proxy := toxiproxy.NewProxy(server, tb.Name(), "127.0.0.1:0", upstream)
 	if err := proxy.Start(); err != nil {
-		t.Fatalf("start the proxy to %s: %v", upstream, err)
+		tb.Fatalf("start the proxy to %s: %v", upstream, err)
 	}
-	t.Cleanup(proxy.Stop)
-	return &Proxy{Addr: proxy.Listen, t: t, proxy: proxy}
+	tb.Cleanup(proxy.Stop)
+	return &Proxy{Addr: proxy.Listen, t: tb, proxy: proxy}
 }
 
 // DatabaseThrough returns the URL of a database behind a proxy of its own.
-func DatabaseThrough(t testing.TB, database string) (string, *Proxy) {
-	t.Helper()
+func DatabaseThrough(tb testing.TB, database string) (string, *Proxy) {
+	tb.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
-		t.Fatalf("parse the database's URL: %v", err)
+		tb.Fatalf("parse the database's URL: %v", err)
 	}
-	p := NewProxy(t, u.Host)
+	p := NewProxy(tb, u.Host)
 	u.Host = p.Addr
 	return u.String(), p
 }

@@ -28,29 +28,29 @@ const (
 const managementOffset = 1
 
 // Kafka returns the bootstrap addresses of the Kafka under test.
-func Kafka(t testing.TB) []string {
-	t.Helper()
-	return strings.Split(variable(t, KafkaVariable), ",")
+func Kafka(tb testing.TB) []string {
+	tb.Helper()
+	return strings.Split(variable(tb, KafkaVariable), ",")
 }
 
 // AMQP returns the URL of the RabbitMQ under test.
-func AMQP(t testing.TB) string {
-	t.Helper()
-	return variable(t, AMQPVariable)
+func AMQP(tb testing.TB) string {
+	tb.Helper()
+	return variable(tb, AMQPVariable)
 }
 
 // Management returns the URL of RabbitMQ's management API, credentials included
 // and without a trailing slash. Unless AMQP_MANAGEMENT_URL names it, it is
 // derived from AMQP_URL: same host and user, port 15672 beside the standard 5672,
 // else the port that follows.
-func Management(t testing.TB) string {
-	t.Helper()
+func Management(tb testing.TB) string {
+	tb.Helper()
 	if given := os.Getenv(ManagementVariable); given != "" {
 		return strings.TrimSuffix(given, "/")
 	}
-	derived, err := management(variable(t, AMQPVariable))
+	derived, err := management(variable(tb, AMQPVariable))
 	if err != nil {
-		t.Fatalf("derive the management address from %s: %v", AMQPVariable, err)
+		tb.Fatalf("derive the management address from %s: %v", AMQPVariable, err)
 	}
 	return derived
 }
@@ -58,9 +58,9 @@ func Management(t testing.TB) string {
 // Name returns a short name that no other test uses: the test's own name in
 // lower case and dashes, cut, and a random tail. It suits topics, queues,
 // exchanges, groups and, with dashes replaced, tables.
-func Name(t testing.TB) string {
-	t.Helper()
-	return unique(t.Name())
+func Name(tb testing.TB) string {
+	tb.Helper()
+	return unique(tb.Name())
 }
 
 func unique(name string) string {
@@ -82,16 +82,16 @@ func unique(name string) string {
 	return strings.Trim(safe, "-") + "-" + hex.EncodeToString(tail[:])
 }
 
-func variable(t testing.TB, name string) string {
-	t.Helper()
+func variable(tb testing.TB, name string) string {
+	tb.Helper()
 	value := os.Getenv(name)
 	if value != "" {
 		return value
 	}
 	if os.Getenv(RequireVariable) == "1" {
-		t.Fatalf("%s=1 but %s is not set: start the servers and name them", RequireVariable, name)
+		tb.Fatalf("%s=1 but %s is not set: start the servers and name them", RequireVariable, name)
 	}
-	t.Skipf("%s is not set", name)
+	tb.Skipf("%s is not set", name)
 	return ""
 }
 
@@ -100,7 +100,7 @@ func management(amqp string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	port, err := net.LookupPort("tcp", cmp.Or(u.Port(), "5672"))
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "5672"), 10, 16)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +109,7 @@ func management(amqp string) (string, error) {
 	} else {
 		port += managementOffset
 	}
-	m := url.URL{Scheme: "http", User: u.User, Host: net.JoinHostPort(u.Hostname(), strconv.Itoa(port))}
+	m := url.URL{Scheme: "http", User: u.User, Host: net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10))}
 	if u.Scheme == "amqps" {
 		m.Scheme = "https"
 	}

@@ -155,7 +155,7 @@ func TestComplaintsAreRare(t *testing.T) {
 		c := &complaints{log: NewLog(&out, "order", slog.LevelInfo), every: time.Minute}
 		for range 100 {
 			c.Handle(errors.New("collector away"))
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) //nolint:forbidigo // the clock of the bubble
 		}
 		if lines := strings.Count(out.String(), "\n"); lines != 2 {
 			t.Errorf("%d lines in 100 s, want 2", lines)

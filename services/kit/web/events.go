@@ -34,7 +34,10 @@ func OpenEvents(w http.ResponseWriter) (*Events, error) {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	e := &Events{w: w, control: http.NewResponseController(w)}
-	return e, e.write(nil)
+	if err := e.write(nil); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // Send writes one event and flushes it.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -24,7 +25,7 @@ func ExampleHandle() {
 		return fault.New(fault.NotFound, "there is no such order")
 	}))
 
-	request := httptest.NewRequest(http.MethodGet, "/api/orders/7", http.NoBody)
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/api/orders/7", http.NoBody)
 	request.Header.Set(web.RequestIDHeader, "example-0001")
 	answer := httptest.NewRecorder()
 	server.Engine.ServeHTTP(answer, request)

@@ -89,8 +89,8 @@ func TestSlowBody(t *testing.T) {
 	cfg := small()
 	cfg.ReadTimeout = 100 * time.Millisecond
 	b := newBench(t, cfg, nil).things()
-	r := raw(t, b.serve(t), "POST /api/things HTTP/1.1\r\nHost: x\r\n"+
-		"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	const half = "POST /api/things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+	r := raw(t, b.serve(t), half) //nolint:bodyclose // raw closes it
 	problemIn(t, r, http.StatusRequestTimeout)
 }
 
@@ -189,7 +189,7 @@ func TestPanicInTheMiddleOfAnAnswer(t *testing.T) {
 		c.Writer.Flush()
 		panic("boom")
 	})
-	r := raw(t, b.serve(t), "GET /half HTTP/1.1\r\nHost: x\r\n\r\n")
+	r := raw(t, b.serve(t), "GET /half HTTP/1.1\r\nHost: x\r\n\r\n") //nolint:bodyclose // raw closes it
 	if _, err := io.ReadAll(r.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("err = %v: half an answer passed for a whole one", err)
 	}

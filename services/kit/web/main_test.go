@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -35,15 +36,15 @@ func (l *logbook) Write(p []byte) (int, error) {
 }
 
 // lines returns what was logged with that message.
-func (l *logbook) lines(t testing.TB, message string) []map[string]any {
-	t.Helper()
+func (l *logbook) lines(tb testing.TB, message string) []map[string]any {
+	tb.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var found []map[string]any
 	for line := range bytes.Lines(l.buf.Bytes()) {
 		var entry map[string]any
 		if err := json.Unmarshal(line, &entry); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if entry["msg"] == message {
 			found = append(found, entry)
@@ -60,15 +61,15 @@ func small() Config {
 	}
 }
 
-func spec(t testing.TB) *openapi3.T {
-	t.Helper()
+func spec(tb testing.TB) *openapi3.T {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/api.yaml")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	doc, err := openapi3.NewLoader().LoadFromData(data)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return doc
 }
@@ -81,11 +82,11 @@ type bench struct {
 	health   *Health
 }
 
-func newBench(t testing.TB, cfg Config, change func(*Options)) *bench {
-	t.Helper()
+func newBench(tb testing.TB, cfg Config, change func(*Options)) *bench {
+	tb.Helper()
 	b := &bench{log: &logbook{}, registry: prometheus.NewRegistry(), health: &Health{}}
 	opts := Options{
-		Service: "things", Spec: spec(t), Registry: b.registry, Health: b.health,
+		Service: "things", Spec: spec(tb), Registry: b.registry, Health: b.health,
 		Log: slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
@@ -93,7 +94,7 @@ func newBench(t testing.TB, cfg Config, change func(*Options)) *bench {
 	}
 	var err error
 	if b.Server, err = New(cfg, opts); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
@@ -115,7 +116,7 @@ func (b *bench) do(r *http.Request) *httptest.ResponseRecorder {
 
 // post returns a good POST of a thing with that body.
 func post(body string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "/api/things", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/api/things", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idempotency-Key", "key")
 	return r
@@ -123,41 +124,43 @@ func post(body string) *http.Request {
 
 const goodThing = `{"name":"abc","items":[{"quantity":1}]}`
 
-func get(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, http.NoBody) }
-
-// problem checks that an answer is a problem of that status, and returns it.
-func problem(t testing.TB, w *httptest.ResponseRecorder, status int) Problem {
-	t.Helper()
-	return problemIn(t, w.Result(), status)
+func get(path string) *http.Request {
+	return httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, http.NoBody)
 }
 
-func problemIn(t testing.TB, r *http.Response, status int) Problem {
-	t.Helper()
+// problem checks that an answer is a problem of that status, and returns it.
+func problem(tb testing.TB, w *httptest.ResponseRecorder, status int) Problem {
+	tb.Helper()
+	return problemIn(tb, w.Result(), status)
+}
+
+func problemIn(tb testing.TB, r *http.Response, status int) Problem {
+	tb.Helper()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if r.StatusCode != status || r.Header.Get("Content-Type") != ProblemType {
-		t.Fatalf("answer %d %s, want a problem of %d:\n%s", r.StatusCode, r.Header.Get("Content-Type"), status, body)
+		tb.Fatalf("answer %d %s, want a problem of %d:\n%s", r.StatusCode, r.Header.Get("Content-Type"), status, body)
 	}
 	var p Problem
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&p); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if p.Status != status || p.Type != "about:blank" || p.Title != http.StatusText(status) {
-		t.Errorf("problem = %+v", p)
+		tb.Errorf("problem = %+v", p)
 	}
 	if p.RequestID == "" || p.RequestID != r.Header.Get(RequestIDHeader) {
-		t.Errorf("request id %q in the body, %q in the header", p.RequestID, r.Header.Get(RequestIDHeader))
+		tb.Errorf("request id %q in the body, %q in the header", p.RequestID, r.Header.Get(RequestIDHeader))
 	}
 	return p
 }
 
-func diff(t testing.TB, want, got any) {
-	t.Helper()
+func diff(tb testing.TB, want, got any) {
+	tb.Helper()
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+		tb.Errorf("(-want +got):\n%s", d)
 	}
 }

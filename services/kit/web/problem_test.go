@@ -113,7 +113,7 @@ func TestPanic(t *testing.T) {
 		t.Errorf("the panic shows:\n%s", w.Body)
 	}
 	lines := b.log.lines(t, "request handled")
-	if len(lines) != 1 || lines[0]["level"] != "ERROR" || !strings.Contains(lines[0]["err"].(string), "problem_test.go") {
+	if len(lines) != 1 || lines[0]["level"] != "ERROR" || !strings.Contains(fmt.Sprint(lines[0]["err"]), "problem_test.go") {
 		t.Errorf("the log must have the stack, once: %v", lines)
 	}
 }

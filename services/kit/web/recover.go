@@ -20,7 +20,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 			return
 		}
 		if p == http.ErrAbortHandler { //nolint:errorlint // the very value, as net/http compares it
-			panic(p)
+			panic(p) //nolint:forbidigo // net/http asks for it
 		}
 		s.metrics.panics.Inc()
 		begun := c.Writer.Written()

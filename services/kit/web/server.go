@@ -86,7 +86,10 @@ func New(cfg Config, opts Options) (*Server, error) {
 	s.Engine.NoMethod(func(c *gin.Context) {
 		WriteError(c, Status(http.StatusMethodNotAllowed, fault.New(fault.Invalid, "the resource has no such method")))
 	})
-	return s, s.operate()
+	if err := s.operate(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // newEngine returns a Gin engine without any of its own output.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -258,7 +259,7 @@ func FuzzURL(f *testing.F) {
 	f.Add("\x00", "limit=%zz;state=\xff")
 	b := newBench(f, small(), func(o *Options) { o.Log = slog.New(slog.DiscardHandler) }).things()
 	f.Fuzz(func(t *testing.T, id, query string) {
-		r := httptest.NewRequest(http.MethodGet, "/api/things/x", http.NoBody)
+		r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/api/things/x", http.NoBody)
 		r.URL.Path, r.URL.RawQuery = "/api/things/"+id, query
 		if w := b.do(r); w.Code >= http.StatusInternalServerError {
 			t.Errorf("status %d: %s", w.Code, w.Body)
