@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/IBM/sarama"
+
 	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/message"
 )
@@ -17,10 +19,11 @@ type workshop struct {
 	cfg      Config
 	consumer ConsumerConfig
 	handler  message.Handler
-	letters  *letters
-	pool     *pool
-	metrics  *consumerMetrics
-	log      *slog.Logger
+	// send confirms a dead letter.
+	send    func(ctx context.Context, r *sarama.ConsumerMessage, why *letter) error
+	pool    *pool
+	metrics *consumerMetrics
+	log     *slog.Logger
 	// claims is how many partitions the consumer has now.
 	claims atomic.Int32
 }
@@ -125,7 +128,7 @@ func (w *workshop) unstick(t *task) {
 // setAside sends the message to the dead-letter topic; until that is confirmed the
 // message holds its key.
 func (w *workshop) setAside(ctx context.Context, t *task) verdict {
-	if err := w.letters.send(ctx, t.record, t.letter); err != nil {
+	if err := w.send(ctx, t.record, t.letter); err != nil {
 		if ctx.Err() != nil {
 			return verdict{pause: w.cfg.RetryMin}
 		}

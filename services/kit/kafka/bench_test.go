@@ -98,7 +98,7 @@ func rawRecord(m *message.Message) *sarama.ProducerMessage {
 }
 
 // publishers is how many callers publish at once, as the shards of a relay do.
-const publishers = 4
+const publishers = 8
 
 func publishKit(b *testing.B, brokers []string, messages []message.Message) time.Duration {
 	p := NewPublisher(testConfig(brokers), Options{})
@@ -111,7 +111,9 @@ func publishKit(b *testing.B, brokers []string, messages []message.Message) time
 	start := time.Now()
 	results := make(chan error, publishers)
 	for i := range publishers {
-		go func() { results <- publishPart(ctx, p, messages[i*len(messages)/publishers:(i+1)*len(messages)/publishers]) }()
+		go func() {
+			results <- publishPart(ctx, p, messages[i*len(messages)/publishers:(i+1)*len(messages)/publishers])
+		}()
 	}
 	for range publishers {
 		if err := <-results; err != nil {
@@ -122,7 +124,7 @@ func publishKit(b *testing.B, brokers []string, messages []message.Message) time
 }
 
 func publishPart(ctx context.Context, p *Publisher, messages []message.Message) error {
-	const batch = 500
+	const batch = 1000
 	for len(messages) > 0 {
 		n := min(batch, len(messages))
 		if err := p.Publish(ctx, messages[:n]...); err != nil {

@@ -74,9 +74,9 @@ func (c *Consumer) begin(ctx context.Context, opened *clients) (*running, error)
 	}
 	r := &running{Consumer: c, clients: opened, group: group, missing: missing}
 	r.publisher = newLetterPublisher(c.cfg, c.options, c.consumer.Group)
+	dead := &letters{group: c.consumer.Group, publisher: r.publisher, now: time.Now}
 	work := &workshop{
-		cfg: c.cfg, consumer: c.consumer, handler: c.handler, pool: newPool(c.cfg.Workers),
-		letters: &letters{group: c.consumer.Group, publisher: r.publisher, now: time.Now},
+		cfg: c.cfg, consumer: c.consumer, handler: c.handler, send: dead.send, pool: newPool(c.cfg.Workers),
 		metrics: c.metrics, log: c.log,
 	}
 	all := newClaims()

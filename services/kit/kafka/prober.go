@@ -179,7 +179,9 @@ func firstVisible(block *sarama.FetchResponseBlock, position int64) int64 {
 	return position
 }
 
-func byFirstOffset(a, b *sarama.AbortedTransaction) int { return cmp.Compare(a.FirstOffset, b.FirstOffset) }
+func byFirstOffset(a, b *sarama.AbortedTransaction) int {
+	return cmp.Compare(a.FirstOffset, b.FirstOffset)
+}
 
 func firstFrom(b *sarama.RecordBatch, position int64) (int64, bool) {
 	for _, r := range b.Records {
