@@ -175,7 +175,7 @@ func (w *world) start() *replica {
 	for name, value := range map[string]string{
 		"HTTP_ADDR": addr, "DATABASE_URL": w.database, "KAFKA_BROKERS": strings.Join(w.brokers, ","), "AMQP_URL": w.amqp,
 		"INVENTORY_URL": w.inventory.url, "DRAIN_DELAY": "0s", "SHUTDOWN_TIMEOUT": "10s", "SWEEP_INTERVAL": "50ms",
-		"STREAM_TICK": "100ms", "INVENTORY_RETRY_BURST": "0", "INVENTORY_BREAKER_SHARE": "0",
+		"STREAM_TICK": "100ms", "OUTBOX_PUBLISH_TIMEOUT": "2s", "INVENTORY_RETRY_BURST": "0", "INVENTORY_BREAKER_SHARE": "0",
 	} {
 		w.t.Setenv(name, or(w.env[name], value))
 	}
