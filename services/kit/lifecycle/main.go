@@ -49,7 +49,19 @@ func execute[C Configured](
 	}
 	t.Log.LogAttrs(ctx, slog.LevelInfo, "starting",
 		append(config.Attrs(cfg), slog.String("version", telemetry.Version()))...)
+	ctx = context.WithValue(ctx, logKey{}, t.Log)
 	return finish(ctx, t, protect(func() error { return run(ctx, cfg, t) }))
+}
+
+// logKey is where Main leaves the log for Serve.
+type logKey struct{}
+
+// logOf returns the log of the process, or a silent one outside of Main.
+func logOf(ctx context.Context) *slog.Logger {
+	if log, ok := ctx.Value(logKey{}).(*slog.Logger); ok {
+		return log
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 // finish says how it ended, flushes telemetry last, and returns the exit code.

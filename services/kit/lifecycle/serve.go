@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -32,16 +33,19 @@ type Stage []Part
 
 // Serve runs the parts of all stages until ctx ends, a part fails, or all have
 // returned; then it stops the stages in order. It returns nil after an orderly
-// stop, else the failures, the first one first. The package comment draws it.
+// stop, else the failures, the first one first. Under Main it logs why it stops
+// when it begins to. The package comment draws it.
 func Serve(ctx context.Context, cfg Config, stages ...Stage) error {
-	s := newServing()
+	s := newServing(logOf(ctx))
 	defer s.kill(nil)
 	for _, stage := range stages {
 		s.start(ctx, stage)
 	}
 	select {
 	case <-ctx.Done():
+		s.log.InfoContext(ctx, "stopping", "timeout", cfg.ShutdownTimeout.String())
 	case <-s.failed:
+		s.log.ErrorContext(ctx, "stopping because a part failed", "err", s.first())
 	case <-s.finished():
 	}
 	return s.stop(cfg.ShutdownTimeout)
@@ -49,6 +53,7 @@ func Serve(ctx context.Context, cfg Config, stages ...Stage) error {
 
 // serving is one run of Serve.
 type serving struct {
+	log    *slog.Logger
 	hard   context.Context
 	kill   context.CancelCauseFunc
 	stages []*running
@@ -65,10 +70,10 @@ type running struct {
 	done   chan struct{}
 }
 
-func newServing() *serving {
+func newServing(log *slog.Logger) *serving {
 	// Not a child of the caller's context, whose end only begins the stop.
 	hard, kill := context.WithCancelCause(context.Background())
-	return &serving{hard: hard, kill: kill, failed: make(chan struct{})}
+	return &serving{log: log, hard: hard, kill: kill, failed: make(chan struct{})}
 }
 
 // start runs the parts of a stage on a context that has the values of ctx and
@@ -126,7 +131,7 @@ func (s *serving) finished() <-chan struct{} {
 // stop tells the stages to stop, in order, and waits for each; after limit it
 // tells all of them at once.
 func (s *serving) stop(limit time.Duration) error {
-	hardStop := time.AfterFunc(limit, func() { s.kill(ErrHardStop) })
+	hardStop := time.AfterFunc(limit, s.cutOff)
 	defer hardStop.Stop()
 	abandon := time.NewTimer(limit + unheard)
 	defer abandon.Stop()
@@ -139,6 +144,22 @@ func (s *serving) stop(limit time.Duration) error {
 		}
 	}
 	return s.result(false)
+}
+
+// cutOff is the hard stop.
+func (s *serving) cutOff() {
+	s.mu.Lock()
+	left := strings.Join(s.alive, ", ")
+	s.mu.Unlock()
+	s.log.WarnContext(s.hard, "cutting off work in flight", "parts", left)
+	s.kill(ErrHardStop)
+}
+
+// first returns the failure that began the stop.
+func (s *serving) first() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failures[0]
 }
 
 // result joins what went wrong.

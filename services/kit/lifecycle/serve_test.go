@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -247,4 +248,48 @@ func TestFinishOutsideOfServe(t *testing.T) {
 	if work := Finish(ctx); work.Err() != nil || work.Value(key{}) != "kept" {
 		t.Error("outside of Serve work never ends, and has the values")
 	}
+}
+
+func TestServeSaysWhyItStops(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		run  func(context.Context) error
+		want []string
+	}{
+		"told to": {untilStopped, []string{"stopping"}},
+		"failure": {func(context.Context) error { return errBad }, []string{"stopping because a part failed"}},
+		"hard stop": {
+			func(ctx context.Context) error { <-Finish(ctx).Done(); return nil },
+			[]string{"stopping", "cutting off work in flight"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var lines recorder
+				ctx := context.WithValue(t.Context(), logKey{}, slog.New(&lines))
+				ctx, cancel := context.WithTimeout(ctx, time.Second)
+				defer cancel()
+				_ = Serve(ctx, limits, Stage{{Name: "part", Run: tc.run}})
+				if diff := cmp.Diff(tc.want, lines.messages); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// recorder is a log that keeps its messages.
+type recorder struct {
+	slog.Handler
+
+	messages []string
+}
+
+func (r *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (r *recorder) Handle(_ context.Context, record slog.Record) error {
+	r.messages = append(r.messages, record.Message)
+	return nil
 }

@@ -63,19 +63,24 @@ func failure(c *gin.Context) error {
 	return err
 }
 
-// logRequest writes the one line of a request. It is an error only when the
-// fault is ours; the endpoints of operation are of interest to nobody while they
-// succeed.
-func (s *Server) logRequest(c *gin.Context, route string, status int, elapsed time.Duration) {
-	level := slog.LevelInfo
+// levelOf returns how much a request matters. It is an error only when the fault is
+// ours; the endpoints of operation matter to nobody: a change of health is logged
+// where it is noticed, and probes ask every few seconds.
+func levelOf(route string, status int) slog.Level {
 	switch {
+	case operational[route] && status != http.StatusInternalServerError:
+		return slog.LevelDebug
 	case status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		level = slog.LevelWarn
+		return slog.LevelWarn
 	case status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	case operational[route]:
-		level = slog.LevelDebug
+		return slog.LevelError
 	}
+	return slog.LevelInfo
+}
+
+// logRequest writes the one line of a request.
+func (s *Server) logRequest(c *gin.Context, route string, status int, elapsed time.Duration) {
+	level := levelOf(route, status)
 	ctx := c.Request.Context()
 	attrs := []slog.Attr{
 		slog.String("request_id", RequestID(ctx)),

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -69,6 +70,30 @@ func TestOneLineAndOneSeriesPerRoute(t *testing.T) {
 	}
 	if problems, err := testutil.GatherAndLint(b.registry); err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
+	}
+}
+
+func TestLevelOf(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		route  string
+		status int
+		want   slog.Level
+	}{
+		"good":          {"/api/things", 200, slog.LevelInfo},
+		"client's":      {"/api/things", 404, slog.LevelInfo},
+		"for a while":   {"/api/things", 503, slog.LevelWarn},
+		"too late":      {"/api/things", 504, slog.LevelWarn},
+		"ours":          {"/api/things", 500, slog.LevelError},
+		"probe":         {"/readyz", 200, slog.LevelDebug},
+		"failing probe": {"/readyz", 503, slog.LevelDebug},
+		"broken probe":  {"/readyz", 500, slog.LevelError},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			diff(t, tc.want, levelOf(tc.route, tc.status))
+		})
 	}
 }
 
