@@ -80,11 +80,10 @@ type ProductPage struct {
 
 // StockCheck defines model for StockCheck.
 type StockCheck struct {
+	ProductId ProductID `json:"productId"`
+
 	// Available Whether at least one can be ordered.
 	Available bool `json:"available"`
-
-	// ProductId Examples: 123
-	ProductId ProductID `json:"productId"`
 
 	// Stock How many can be ordered now.
 	Stock     int64 `json:"stock"`
