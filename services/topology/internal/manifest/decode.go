@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	kjson "sigs.k8s.io/json"
@@ -135,7 +137,7 @@ func newObject(kind string) v1alpha1.Object {
 func (d *Document) fill(object v1alpha1.Object, name string, raw []byte) []Problem {
 	strict, err := kjson.UnmarshalStrict(raw, object)
 	if err != nil {
-		field, rule := mismatch(err)
+		field, rule := mismatch(err, raw)
 		return []Problem{d.named(name, field, rule)}
 	}
 	var problems []Problem
@@ -169,8 +171,8 @@ func syntax(err error, begin int) string {
 	})
 }
 
-// mismatch says which field holds a value of the wrong type.
-func mismatch(err error) (field, rule string) {
+// mismatch says which field of raw holds a value of the wrong type.
+func mismatch(err error, raw []byte) (field, rule string) {
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) {
 		return "", strings.TrimPrefix(err.Error(), "json: ")
@@ -180,7 +182,36 @@ func mismatch(err error) (field, rule string) {
 	if want == "a text" {
 		rule += ": put it in quotes"
 	}
-	return wrong.Field, rule
+	return pinpoint(fieldPath(wrong.Field), want, raw), rule
+}
+
+// fieldPath is the path without the names of embedded structs, which are no
+// fields to those who write manifests.
+func fieldPath(path string) string {
+	segments := strings.Split(path, ".")
+	return strings.Join(slices.DeleteFunc(segments, func(s string) bool {
+		return s != "" && s[0] >= 'A' && s[0] <= 'Z'
+	}), ".")
+}
+
+// pinpoint adds the key of a map of texts that holds something else: the decoder
+// tells the map only.
+func pinpoint(path, want string, raw []byte) string {
+	var at any
+	if want != "a text" || json.Unmarshal(raw, &at) != nil {
+		return path
+	}
+	for segment := range strings.SplitSeq(path, ".") {
+		m, _ := at.(map[string]any)
+		at = m[segment]
+	}
+	m, _ := at.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if _, isText := m[key].(string); !isText {
+			return path + "[" + key + "]"
+		}
+	}
+	return path
 }
 
 func kindOf(err *json.UnmarshalTypeError) string {

@@ -1,11 +1,15 @@
 package address
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"parley.sh/services/kit/config"
@@ -146,17 +150,23 @@ func (a *Address) defaultPort() string {
 	return "5672"
 }
 
+// hostPort is a name, an IPv4 address or an IPv6 address in brackets, and a port.
+var hostPort = regexp.MustCompile(`^(?:([A-Za-z0-9._-]+)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?$`)
+
 func (a *Address) hosts(authority string) error {
-	for host := range strings.SplitSeq(authority, ",") {
-		u, err := url.Parse("x://" + host)
-		if err != nil || u.Hostname() == "" || u.User != nil || u.Host != host {
+	for text := range strings.SplitSeq(authority, ",") {
+		m := hostPort.FindStringSubmatch(text)
+		if m == nil {
 			return errors.New("names no host: write host:port after ://")
 		}
-		port := u.Port()
-		if port == "" {
-			port = a.defaultPort()
+		if _, err := netip.ParseAddr(m[2]); m[2] != "" && err != nil {
+			return errors.New("names no host: what stands in brackets must be an IPv6 address")
 		}
-		a.Hosts = append(a.Hosts, net.JoinHostPort(u.Hostname(), port))
+		port := cmp.Or(m[3], a.defaultPort())
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return errors.New("has a port that is none: it must be 1 to 65535")
+		}
+		a.Hosts = append(a.Hosts, net.JoinHostPort(m[1]+m[2], port))
 	}
 	if a.Protocol == AMQP && len(a.Hosts) > 1 {
 		return errors.New("names several hosts: RabbitMQ takes one; name a load balancer or one node")
