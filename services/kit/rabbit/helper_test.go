@@ -17,6 +17,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"parley.sh/services/kit/config"
+	"parley.sh/services/kit/lifecycle"
 	"parley.sh/services/kit/message"
 	"parley.sh/services/kit/servertest"
 )
@@ -232,6 +233,7 @@ func management(t testing.TB, method, path string, out any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(within(t), method, servertest.Management(t)+path, http.NoBody)
 	must(t, err)
+	req.Close = true // no idle connection outlives the test
 	res, err := http.DefaultClient.Do(req)
 	must(t, err)
 	defer func() { _ = res.Body.Close() }()
@@ -279,3 +281,14 @@ func connectionsOf(t testing.TB, prefix string) []string {
 }
 
 var errBroken = errors.New("broken")
+
+// hardStop runs f as the only part of a process whose time to finish is short. stop
+// tells it to stop and waits.
+func hardStop(t testing.TB, f func(context.Context) error) (stop func()) {
+	t.Helper()
+	return run(t, func(ctx context.Context) error {
+		_ = lifecycle.Serve(ctx, lifecycle.Config{ShutdownTimeout: 100 * time.Millisecond},
+			lifecycle.Stage{{Name: "part", Run: f}}) // says that work was cut off
+		return nil
+	})
+}

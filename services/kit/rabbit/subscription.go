@@ -34,9 +34,14 @@ type subscription struct {
 
 	mu    sync.Mutex
 	tally tally
-	kick  chan struct{} // holds one element while something may be due
+	batch int           // so many are acknowledged without waiting for more
+	kick  chan struct{} // told when the first is due, and when a batch is
 	shut  bool          // kick is closed
 }
+
+// linger is how long the first finished delivery waits for others, so that they are
+// acknowledged together.
+const linger = time.Millisecond
 
 // subscribe opens a channel on a session and consumes queue over it. ctx ends the
 // attempt, and later tells the subscription to take no more.
@@ -46,7 +51,8 @@ func subscribe(ctx context.Context, s *session, queue string, epoch uint64, pref
 		if err != nil {
 			return nil, fmt.Errorf("open channel: %w", err)
 		}
-		sub := newSubscription(s, raw, epoch, ctx.Done())
+		sub := newSubscription(s, raw, epoch, prefetch)
+		sub.stop = ctx.Done()
 		if err = raw.Qos(prefetch, 0, false); err == nil {
 			sub.deliveries, err = raw.Consume(queue, sub.consumerTag(), false, false, false, false, nil)
 		}
@@ -58,13 +64,13 @@ func subscribe(ctx context.Context, s *session, queue string, epoch uint64, pref
 	}, (*subscription).close)
 }
 
-func newSubscription(s *session, raw *amqp.Channel, epoch uint64, stop <-chan struct{}) *subscription {
+func newSubscription(s *session, raw *amqp.Channel, epoch uint64, prefetch int) *subscription {
 	sub := &subscription{
 		epoch:   epoch,
 		session: s,
 		raw:     raw,
-		stop:    stop,
 		tally:   newTally(),
+		batch:   max(prefetch/4, 1),
 		kick:    make(chan struct{}, 1),
 	}
 	sub.life, sub.over = context.WithCancelCause(context.Background())
@@ -116,9 +122,11 @@ func (sub *subscription) finished(tag uint64) bool {
 		return false
 	}
 	sub.tally.finish(tag)
-	select {
-	case sub.kick <- struct{}{}:
-	default:
+	if n := len(sub.tally.late); n == 1 || n == sub.batch {
+		select {
+		case sub.kick <- struct{}{}:
+		default: // it is told already
+		}
 	}
 	return true
 }
@@ -127,8 +135,17 @@ func (sub *subscription) finished(tag uint64) bool {
 // takes what has come together since its last round, and goes through the very
 // channel that delivered: the library refuses it once that has ended.
 func (sub *subscription) acknowledge() {
+	timer := time.NewTimer(linger)
+	defer timer.Stop()
 	for open := true; open; {
 		_, open = <-sub.kick
+		timer.Reset(linger)
+		if open {
+			select {
+			case <-timer.C:
+			case _, open = <-sub.kick:
+			}
+		}
 		sub.mu.Lock()
 		upTo, singles := sub.tally.due()
 		sub.mu.Unlock()
