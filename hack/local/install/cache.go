@@ -19,9 +19,9 @@ func Cache() (string, error) {
 	return filepath.Join(base, "parley"), nil
 }
 
-// cached returns the folder of a cache entry, which make fills when it is not there yet. One process at a time makes an entry;
+// cached returns the folder of a cache entry, which build fills when it is not there yet. One process at a time makes an entry;
 // others wait for it.
-func cached(ctx context.Context, entry string, build func(ctx context.Context, dir string) error) (string, error) {
+func (i Installer) cached(ctx context.Context, entry string, build func(ctx context.Context, dir string) error) (string, error) {
 	cache, err := Cache()
 	if err != nil {
 		return "", err
@@ -33,7 +33,7 @@ func cached(ctx context.Context, entry string, build func(ctx context.Context, d
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
-	unlock, err := Lock(ctx, final+".lock")
+	unlock, err := i.lock(ctx, final+".lock", entry)
 	if err != nil {
 		return "", err
 	}
@@ -42,6 +42,19 @@ func cached(ctx context.Context, entry string, build func(ctx context.Context, d
 		return final, nil
 	}
 	return final, fill(ctx, final, build)
+}
+
+// lock takes the lock of an entry and says so when it has to wait for another process.
+func (i Installer) lock(ctx context.Context, file, entry string) (unlock func(), err error) {
+	unlock, err = TryLock(file)
+	if !errors.Is(err, ErrLocked) {
+		return unlock, err
+	}
+	err = i.Progress.Do(ctx, "wait for another run, which makes "+entry, func(ctx context.Context) error {
+		unlock, err = Lock(ctx, file)
+		return err
+	})
+	return unlock, err
 }
 
 // fill builds in a folder beside the final one, which it removes first: an interrupted run may have left it, and the lock is

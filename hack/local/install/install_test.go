@@ -20,7 +20,7 @@ func TestCacheEntryIsMadeOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			dir, err := cached(t.Context(), "entry", build)
+			dir, err := (Installer{}).cached(t.Context(), "entry", build)
 			if err != nil || !isThere(filepath.Join(dir, "file")) {
 				t.Errorf("cached = %s, %v, want a folder with the file", dir, err)
 			}
@@ -35,7 +35,7 @@ func TestCacheEntryIsMadeOnce(t *testing.T) {
 func TestCacheKeepsNothingIncomplete(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	broken := errors.New("connection lost")
-	_, err := cached(t.Context(), "entry", func(_ context.Context, dir string) error {
+	_, err := (Installer{}).cached(t.Context(), "entry", func(_ context.Context, dir string) error {
 		return errors.Join(os.WriteFile(filepath.Join(dir, "half"), nil, 0o644), broken)
 	})
 	if !errors.Is(err, broken) {
@@ -49,7 +49,7 @@ func TestCacheKeepsNothingIncomplete(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(cache, "entry.part", "rest"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := cached(t.Context(), "entry", func(_ context.Context, dir string) error {
+	dir, err := (Installer{}).cached(t.Context(), "entry", func(_ context.Context, dir string) error {
 		if isThere(filepath.Join(dir, "rest")) || isThere(filepath.Join(dir, "half")) {
 			t.Error("the second build sees what the first left")
 		}

@@ -34,7 +34,7 @@ func (i Installer) Kafka(ctx context.Context) (Kafka, error) {
 	if err != nil {
 		return Kafka{}, err
 	}
-	dir, err := cached(ctx, "kafka-"+KafkaVersion, i.kafkaJars)
+	dir, err := i.cached(ctx, "kafka-"+KafkaVersion, i.kafkaJars)
 	if err != nil {
 		return Kafka{}, err
 	}

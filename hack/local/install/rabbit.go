@@ -48,7 +48,7 @@ func (i Installer) Rabbit(ctx context.Context) (Rabbit, error) {
 			"install it (on Debian 13, as root, `apt-get install rabbitmq-server`), run this as root, " +
 			"or set AMQP_URL and AMQP_MANAGEMENT_URL to a server that is there")
 	}
-	root, err := cached(ctx, "rabbitmq-"+rabbitSuite+"-"+runtime.GOARCH, i.rabbitRoot)
+	root, err := i.cached(ctx, "rabbitmq-"+rabbitSuite+"-"+runtime.GOARCH, i.rabbitRoot)
 	if err != nil {
 		return Rabbit{}, err
 	}

@@ -3,10 +3,14 @@ package port
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 )
 
 // Free ports are taken from this range. It lies below the range of ports that Linux gives to outgoing connections: there, a
@@ -54,28 +58,49 @@ func Check(c Claim) error {
 }
 
 var (
-	mu    sync.Mutex
-	given = map[int]bool{}
+	mu sync.Mutex
+	// given are the ports that Free returned, each with the file whose lock keeps it ours. They stay for the life of the process.
+	given = map[int]*os.File{}
 )
 
-// Free returns n different ports that nothing listens on, and that it has not returned before in this process. Another process
-// may take one before it is used: whoever starts a server on it sees that as a taken port.
+// Free returns n different ports that nothing listens on. It returns no port twice, and none that it returned in another process
+// that still runs: between the choice of a port and its use minutes may pass. A stranger may take one meanwhile.
 func Free(n int) ([]int, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	ports := make([]int, 0, n)
-	for range high - low {
+	for range 10 * (high - low) {
 		if len(ports) == n {
 			return ports, nil
 		}
 		candidate := low + rand.IntN(high-low)
-		if given[candidate] || !isFree(candidate) {
-			continue
+		if given[candidate] == nil && isFree(candidate) && reserve(candidate) {
+			ports = append(ports, candidate)
 		}
-		given[candidate] = true
-		ports = append(ports, candidate)
 	}
 	return nil, errors.New("find free ports: none left between " + strconv.Itoa(low) + " and " + strconv.Itoa(high))
+}
+
+// reserve locks the file that stands for a port on this machine, for every user. The kernel lets go of it when this process ends.
+func reserve(p int) bool {
+	dir := filepath.Join(os.TempDir(), "parley-ports")
+	if os.MkdirAll(dir, 0o777) == nil {
+		_ = os.Chmod(dir, 0o777|os.ModeSticky) // it is another user's if this does not succeed, and open to all already
+	}
+	name := filepath.Join(dir, strconv.Itoa(p))
+	file, err := os.Open(name) // not with O_CREATE: the kernel may refuse that for a file of another user in such a folder
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o644)
+	}
+	if err != nil {
+		return false
+	}
+	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		_ = file.Close()
+		return false
+	}
+	given[p] = file
+	return true
 }
 
 // Or returns wanted, or a free port when it is zero.
