@@ -10,10 +10,6 @@ import (
 // try. At the bound no row of the destination is read until some are due.
 const maxParked = 100_000
 
-// staleAfter is how long a parked unit is remembered past its time when nothing
-// of it is found any more.
-const staleAfter = time.Minute
-
 // book is what the relay knows of the rows that it has read: it decides what is
 // read, what may be sent, and what becomes of it. It does nothing by itself, knows
 // no time but what it is told, and is not safe for concurrent use.
@@ -73,21 +69,6 @@ func (b *book) begin(now time.Time) request {
 // full reports whether the next read leaves the lane out.
 func (l *lane) full() bool {
 	return len(l.known) > l.cfg.Buffer/2 || l.bytes >= l.cfg.BufferBytes || l.crowd >= maxParked
-}
-
-// waiting lists the parked units that are not due, and forgets the stale ones.
-func (l *lane) waiting(now time.Time) []int64 {
-	var units []int64
-	for hash, u := range l.parked {
-		switch {
-		case u.until.After(now):
-			units = append(units, hash)
-		case now.Sub(u.until) > staleAfter && len(u.rows) == 0:
-			delete(l.parked, hash)
-			delete(l.units, hash)
-		}
-	}
-	return units
 }
 
 // admit takes in what a read brought. Of a lane that is full it leaves the rest of
@@ -193,7 +174,7 @@ func (b *book) settle(f *flight, results []error, now time.Time) verdict {
 		default:
 			v.note(err)
 			u.suspect(failed)
-			b.again(f.lane, u, v.whole || fault.Is(err, fault.Invalid), now)
+			b.again(f.lane, u, err, v.whole, now)
 		}
 	}
 	return v
@@ -235,16 +216,17 @@ func (b *book) pop(l *lane, u *unit) row {
 	return r
 }
 
-// again keeps the rows of a failed unit where they are, or parks it.
-func (b *book) again(l *lane, u *unit, stay bool, now time.Time) {
+// again decides about the rows of a unit that was not confirmed.
+func (b *book) again(l *lane, u *unit, err error, whole bool, now time.Time) {
 	switch {
 	case u.gone:
 		b.drop(l, u, 0)
-	case stay:
+	case fault.Is(err, fault.Invalid):
 		l.ready(u)
 	default:
 		b.drop(l, u, 0)
-		l.park(u, now, b.reads+1)
+		u.since = b.reads + 1
+		l.park(u, now, whole)
 	}
 }
 

@@ -36,7 +36,7 @@ func (q *fifo) pop() *unit {
 
 // take pops up to n units.
 func (q *fifo) take(n int) []*unit {
-	units := make([]*unit, 0, min(n, len(q.units)-q.head))
+	units := make([]*unit, 0, min(n, q.len()))
 	for len(units) < n {
 		u := q.pop()
 		if u == nil {
@@ -46,3 +46,6 @@ func (q *fifo) take(n int) []*unit {
 	}
 	return units
 }
+
+// len counts the units, those included that were given away.
+func (q *fifo) len() int { return len(q.units) - q.head }

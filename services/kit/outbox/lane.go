@@ -15,6 +15,10 @@ const probing = 2 * time.Second
 // at once, beside Config.InFlight batches of units that did not.
 const suspicious = 2
 
+// staleAfter is how long a parked unit is remembered past its time when nothing of
+// it is found any more.
+const staleAfter = time.Minute
+
 // lane is what the relay knows of one destination.
 type lane struct {
 	to    destination
@@ -80,6 +84,11 @@ func (l *lane) take(now time.Time) *flight {
 	if now.Before(l.until) || (l.failures > 0 && l.flying+l.probed > 0) {
 		return nil
 	}
+	if l.failures > 0 && rand.N(2) == 0 {
+		if f := l.takeSuspects(); f != nil { // nobody knows who can end the failure
+			return f
+		}
+	}
 	if l.flying < l.cfg.InFlight {
 		if units := l.fresh.take(l.cfg.Batch); len(units) > 0 {
 			l.flying++
@@ -87,20 +96,17 @@ func (l *lane) take(now time.Time) *flight {
 		}
 	}
 	if l.probed < suspicious {
-		if units := l.takeSuspects(); len(units) > 0 {
-			l.probed++
-			return l.launch(units, true)
-		}
+		return l.takeSuspects()
 	}
 	return nil
 }
 
 // takeSuspects picks among the sizes at random, so that none starves another.
-func (l *lane) takeSuspects() []*unit {
+func (l *lane) takeSuspects() *flight {
 	for limit, q := range l.suspects {
-		units := q.take(limit)
-		if len(units) > 0 {
-			return units
+		if units := q.take(limit); len(units) > 0 {
+			l.probed++
+			return l.launch(units, true)
 		}
 		delete(l.suspects, limit)
 	}
@@ -125,7 +131,7 @@ func (l *lane) land(f *flight, results []error, now time.Time) (whole bool) {
 	}
 	for _, err := range results {
 		if err == nil {
-			l.failures, l.until = 0, time.Time{}
+			l.recover(now)
 			return false
 		}
 		if fault.Is(err, fault.Invalid) {
@@ -136,21 +142,64 @@ func (l *lane) land(f *flight, results []error, now time.Time) (whole bool) {
 		return false
 	}
 	l.failures++
-	l.until = now.Add(backoff(l.failures, l.cfg.RetryMin, min(probing, l.cfg.RetryMax)))
+	l.until = now.Add(backoff(l.failures, l.cfg.RetryMin, l.probing()))
 	return true
 }
 
+// recover ends the failure of the destination, and makes what it parked due.
+func (l *lane) recover(now time.Time) {
+	if l.failures == 0 {
+		return
+	}
+	l.failures, l.until = 0, time.Time{}
+	for _, u := range l.parked {
+		if u.innocent {
+			u.until = now
+		}
+	}
+}
+
 // park sets a unit aside, out of memory, until it is due.
-func (l *lane) park(u *unit, now time.Time, since uint64) {
+func (l *lane) park(u *unit, now time.Time, innocent bool) {
 	u.failures++
+	u.innocent = innocent
 	u.until = now.Add(backoff(u.failures, l.cfg.RetryMin, l.cfg.RetryMax))
-	u.since = since
 	l.parked[u.hash] = u
 }
 
+// waiting lists the parked units that the next read leaves out: those that are not
+// due, and of those that are due whatever would fill more than a quarter of the
+// memory. The rest of it is for units that did not fail: without it those whose
+// rows are the oldest would be read over and over, and none behind them ever.
+func (l *lane) waiting(now time.Time) []int64 {
+	room := l.cfg.Buffer / 4
+	for _, q := range l.suspects {
+		room -= q.len()
+	}
+	// A destination that fails must have something to be tried with.
+	starving := l.failures > 0 && !now.Before(l.until) && len(l.known) == 0
+	var units []int64
+	for hash, u := range l.parked {
+		due := !u.until.After(now) || (starving && u.innocent)
+		switch {
+		case now.Sub(u.until) > staleAfter && room > 0:
+			delete(l.parked, hash)
+			delete(l.units, hash)
+		case due && room > 0:
+			room--
+		default:
+			units = append(units, hash)
+		}
+	}
+	return units
+}
+
+// probing is the longest pause between two tries of a destination that fails.
+func (l *lane) probing() time.Duration { return min(probing, l.cfg.RetryMax) }
+
 // settled forgets a unit of which nothing is left to remember.
 func (l *lane) settled(u *unit) {
-	if len(u.rows) > 0 || u.failures > 0 {
+	if len(u.rows) > 0 {
 		return
 	}
 	delete(l.units, u.hash)

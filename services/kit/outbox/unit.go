@@ -7,8 +7,8 @@ import "time"
 //	            admit                    take
 //	(unknown) --------> queued in lane --------> flying --confirmed, refused--> next row, or unknown
 //	    ^                    ^                      |
-//	    |                    '---- destination failed, or a batch is bisected
-//	    '--- due, read again --- parked <-- the unit itself failed
+//	    |                    '----------------------+ refused with others: smaller batch
+//	    '--- due, read again --- parked <-----------' failed
 type unit struct {
 	hash  int64
 	shard int16
@@ -23,8 +23,9 @@ type unit struct {
 	limit int
 	// failures counts those of the unit itself since its last success.
 	failures int
-	// until is when a parked unit is due.
-	until time.Time
+	// until is when a parked unit is due. It is innocent if the destination failed.
+	until    time.Time
+	innocent bool
 	// since is the first read whose rows of this unit count. An earlier read left out
 	// rows that were in memory then and are not any more.
 	since uint64
