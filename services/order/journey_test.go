@@ -7,15 +7,18 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"parley.sh/services/contract"
+	"parley.sh/services/kit/kafka"
 	"parley.sh/services/kit/message"
 	"parley.sh/services/kit/servertest"
 	"parley.sh/services/order/client"
+	"parley.sh/services/order/internal/bus"
 )
 
 func story(o client.OrderWithTimeline) string {
@@ -239,13 +242,14 @@ func TestReadModel(t *testing.T) {
 	}
 }
 
-// Garbage on a topic is set aside and holds up nothing.
+// Garbage on a topic is set aside, all of it, and holds up nothing.
 func TestGarbageOnATopic(t *testing.T) {
 	w := newWorld(t)
 	others := w.play()
 	r := w.start().ready()
+	places := append(bus.FactTopics(), contract.TopicStock)
 	for i := range 20 {
-		for _, topic := range []string{contract.TopicInventory, contract.TopicPayments, contract.TopicShipments, contract.TopicStock} {
+		for _, topic := range places {
 			m := message.Message{
 				ID: newID(), Type: "StockReservedEvent", Source: "test", Subject: fmt.Sprint(i), Key: fmt.Sprint(i), Time: now(),
 				To: message.Address{Broker: message.Kafka, Name: topic}, Data: []byte(strings.Repeat("{\x00", i)),
@@ -257,6 +261,19 @@ func TestGarbageOnATopic(t *testing.T) {
 	}
 	o := r.place("k", nil)
 	r.until(o.ID, "settled", settled)
+	var aside atomic.Int64
+	for _, topic := range places {
+		group := bus.Group
+		if topic == contract.TopicStock {
+			group = bus.LevelGroup
+		}
+		c := kafka.ConsumerConfig{Group: "audit-" + topic, Topics: []string{kafka.DeadLetterTopic(topic, group)}}
+		w.background(kafka.NewConsumer(w.kafka(), c, func(context.Context, message.Message) error {
+			aside.Add(1)
+			return nil
+		}, kafka.Options{}).Run)
+	}
+	eventually(t, "all garbage to lie in the dead-letter topics", func() bool { return aside.Load() == 80 })
 }
 
 // A stop ends open streams and finishes in time.

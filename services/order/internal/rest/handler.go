@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"parley.sh/services/kit/web"
 	"parley.sh/services/order/client"
 	"parley.sh/services/order/internal/order"
@@ -53,6 +55,7 @@ func NewHandler(o Options) *Handler {
 
 // PlaceOrder implements StrictServerInterface.
 func (h *Handler) PlaceOrder(ctx context.Context, r PlaceOrderRequestObject) (PlaceOrderResponseObject, error) {
+	ctx = own(ctx)
 	o, err := h.orders.Place(ctx, request(r))
 	if errors.Is(err, order.ErrKeyReused) {
 		return nil, web.Status(http.StatusUnprocessableEntity, err)
@@ -67,6 +70,16 @@ func (h *Handler) PlaceOrder(ctx context.Context, r PlaceOrderRequestObject) (Pl
 	}
 	answer.Body = document(o)
 	return answer, nil
+}
+
+// own returns the request's own context. The generated code hands over Gin's, which
+// Gin uses again for another request, while a late answer of inventory may still be
+// on its way to this one.
+func own(ctx context.Context) context.Context {
+	if c, ok := ctx.(*gin.Context); ok {
+		return web.Context(c)
+	}
+	return ctx
 }
 
 // ListOrders implements StrictServerInterface.

@@ -43,6 +43,10 @@ func (h *Handler) StreamOrders(ctx context.Context, r StreamOrdersRequestObject)
 	return h.stream(ctx, "", all), nil
 }
 
+// gather is how long the stream of all orders collects hints before it reads: under
+// load there is one for every message.
+const gather = 50 * time.Millisecond
+
 func (h *Handler) stream(ctx context.Context, id string, s source) *stream {
 	return &stream{ctx: ctx, watcher: h.watcher, heartbeat: h.heartbeat, open: h.open, id: id, source: s}
 }
@@ -88,6 +92,7 @@ func (s *stream) serve(w http.ResponseWriter) error {
 		case <-s.ctx.Done():
 			return nil
 		case <-hints:
+			s.gather()
 		case <-tick.C:
 		case <-beat.C:
 			if out.Ping() != nil {
@@ -96,6 +101,20 @@ func (s *stream) serve(w http.ResponseWriter) error {
 		}
 	}
 	return nil
+}
+
+// gather lets further hints come. A change is also shown only once all older
+// transactions have ended, and most of them have by then.
+func (s *stream) gather() {
+	if s.id != "" {
+		return
+	}
+	pause := time.NewTimer(gather)
+	defer pause.Stop()
+	select {
+	case <-s.ctx.Done():
+	case <-pause.C:
+	}
 }
 
 // drain sends all that the source has, and reports whether the stream is over. A
