@@ -65,9 +65,9 @@ func (b *bench) ticks(ticks <-chan time.Time) {
 func TestStreamsHaveNoDeadline(t *testing.T) {
 	t.Parallel()
 	cfg := small()
-	cfg.RequestTimeout, cfg.ReadTimeout = 100*time.Millisecond, 100*time.Millisecond
+	cfg.RequestTimeout, cfg.ReadTimeout = 500*time.Millisecond, 500*time.Millisecond
 	b := newBench(t, cfg, nil)
-	ticker := time.NewTicker(30 * time.Millisecond)
+	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	b.ticks(ticker.C)
 	addr := b.serve(t)
@@ -76,7 +76,7 @@ func TestStreamsHaveNoDeadline(t *testing.T) {
 		t.Fatalf("headers = %v", stream.Header)
 	}
 	var got []string
-	for stream.lines.Scan() && len(got) < 50 { // ten events, 300 ms
+	for stream.lines.Scan() && len(got) < 50 { // ten events, a second
 		got = append(got, stream.lines.Text())
 	}
 	diff(t, "id: 10|event: tick|data: line one|data: line two|", strings.Join(got[45:], "|"))
@@ -109,7 +109,7 @@ func TestNamedStreams(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, small(), func(o *Options) { o.DrainDelay = 200 * time.Millisecond })
+	b := newBench(t, small(), func(o *Options) { o.DrainDelay = 2 * time.Second })
 	entered, release := make(chan struct{}), make(chan struct{})
 	b.Engine.GET("/wait", func(c *gin.Context) { close(entered); <-release; c.String(http.StatusOK, "finished") })
 	b.ticks(nil)
