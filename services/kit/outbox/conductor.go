@@ -22,6 +22,9 @@ const (
 	// holds the shard then.
 	lastTries   = 2
 	lastTimeout = 2 * time.Second
+	// finishTime is how long an unconfirmed batch may take once the relay stops: its
+	// broker may be away. What is not confirmed stays in the table.
+	finishTime = 5 * time.Second
 	// sayEvery bounds how often a destination's failures are logged.
 	sayEvery = 10 * time.Second
 )
@@ -91,6 +94,9 @@ func newConductor(r *Relay, s *store, t *tenure) *conductor {
 // run works until ctx ends, which lets it finish what is in flight, or work ends,
 // which cuts it off. Either way it deletes what was confirmed before it returns.
 func (c *conductor) run(ctx, work context.Context) {
+	sending, cutOff := context.WithCancel(work)
+	defer cutOff()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishTime, cutOff) })()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -98,7 +104,7 @@ func (c *conductor) run(ctx, work context.Context) {
 		stopping := ctx.Err() != nil || work.Err() != nil
 		c.follow()
 		if !stopping {
-			c.begin(work, now)
+			c.begin(work, sending, now)
 		}
 		c.clear(work, now, stopping)
 		if stopping && c.idle() {
@@ -161,13 +167,13 @@ func (q *request) covers(shard int) bool {
 }
 
 // begin starts what there is to start: publishes first, then the next read.
-func (c *conductor) begin(work context.Context, now time.Time) {
+func (c *conductor) begin(work, sending context.Context, now time.Time) {
 	if !c.tenure.fresh(now, c.fresh) {
 		return // the server may have given the shards away: wait for the next beat
 	}
 	for _, f := range c.book.take(now) {
 		c.flying++
-		go c.publish(work, f)
+		go c.publish(sending, f)
 	}
 	if c.reading == nil && !now.Before(c.nextRead()) {
 		c.read(work, now)
@@ -223,8 +229,8 @@ func (c *conductor) admit(ctx context.Context, r readResult) {
 }
 
 // publish sends a batch and reports what became of each row.
-func (c *conductor) publish(work context.Context, f *flight) {
-	ctx, cancel := context.WithTimeout(work, c.relay.cfg.PublishTimeout)
+func (c *conductor) publish(ctx context.Context, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, c.relay.cfg.PublishTimeout)
 	defer cancel()
 	messages := make([]message.Message, len(f.units))
 	for i, u := range f.units {

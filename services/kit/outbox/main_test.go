@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +18,12 @@ import (
 	"parley.sh/services/kit/servertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(childVariable); file != "" {
+		os.Exit(child(file))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds a test.
 const patience = time.Minute
