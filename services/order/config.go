@@ -9,6 +9,8 @@ import (
 	"parley.sh/services/order/internal/order"
 )
 
+//go:generate go run parley.sh/hack/configdoc .
+
 // Config is the configuration of the order service.
 type Config struct {
 	service.Config

@@ -36,7 +36,7 @@ func TestJourney(t *testing.T) {
 	others := w.play()
 	one, two := w.start().ready(), w.start().ready()
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-	placed := one.place("k", map[string]string{"traceparent": "00-" + trace + "-00f067aa0ba902b7-01"})
+	placed := one.place(map[string]string{"traceparent": "00-" + trace + "-00f067aa0ba902b7-01"})
 	got := stream(t, two, "/api/orders/"+placed.ID.String()+"/events")
 	if diff := cmp.Diff([]string{"1 placed", "2 confirmed", "3 shipped", "4 settled"}, got); diff != "" {
 		t.Error(diff)
@@ -87,7 +87,7 @@ func stream(t *testing.T, r *replica, path string) []string {
 func TestCancelledJourney(t *testing.T) {
 	w := newWorld(t)
 	r := w.start().ready()
-	o := r.place("k", nil)
+	o := r.place(nil)
 	if status, body := r.call(http.MethodPost, "/api/orders/"+o.ID.String()+"/cancel", "", nil); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
@@ -136,7 +136,7 @@ func TestBrokersAway(t *testing.T) {
 	brokers, amqp := w.brokers, w.amqp
 	w.brokers, w.amqp = []string{freeAddress(t)}, "amqp://guest:guest@"+freeAddress(t)+"/"
 	r := w.start().ready()
-	o := r.place("k", nil)
+	o := r.place(nil)
 	eventually(t, "the missing brokers to show", func() bool {
 		status, body := r.get("/readyz")
 		return status == http.StatusOK && strings.Count(string(body), `"unavailable"`) >= 2
@@ -162,7 +162,7 @@ func TestDatabaseComesLate(t *testing.T) {
 		t.Errorf("POST answers %d %s", status, body)
 	}
 	servertest.CreateDatabase(t, name)
-	r.ready().place("k", nil)
+	r.ready().place(nil)
 	r.stop()
 }
 
@@ -175,7 +175,7 @@ func TestLostCommandIsAskedForAgain(t *testing.T) {
 	manage(t, http.MethodDelete, path+contract.KeyConfirmed, "")
 	others := w.play()
 	r := w.start().ready()
-	o := r.place("k", nil)
+	o := r.place(nil)
 	r.until(o.ID, "shipped", func(o client.Order) bool { return o.State == client.OrderStateShipped })
 	bind(t, host, contract.PaymentQueue, contract.KeyConfirmed)
 	end := r.until(o.ID, "settled", settled)
@@ -199,7 +199,7 @@ func TestDeadlineOfAnOrderThatNobodyAnswers(t *testing.T) {
 	w.env["ORDER_DEADLINE"] = "1s"
 	w.start().ready()
 	r := w.start().ready()
-	o := r.place("k", nil)
+	o := r.place(nil)
 	end := r.until(o.ID, "cancelled", func(o client.Order) bool { return o.State == client.OrderStateCancelled })
 	if end.Order.Reason == nil || *end.Order.Reason != client.TimedOut || story(end) != "placed cancelled" {
 		t.Errorf("the order ends as %+v: %s", end.Order, story(end))
@@ -220,7 +220,7 @@ func TestReadModel(t *testing.T) {
 		p := contract.StockLevelChangedEvent{
 			ProductID: "123", Version: version, Stock: stock, Price: contract.Money{AmountMinor: 999, Currency: "EUR"},
 		}
-		if err := others.say(message.Message{}, p); err != nil {
+		if err := others.say(t.Context(), message.Message{}, p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -254,12 +254,12 @@ func TestGarbageOnATopic(t *testing.T) {
 				ID: newID(), Type: "StockReservedEvent", Source: "test", Subject: fmt.Sprint(i), Key: fmt.Sprint(i), Time: now(),
 				To: message.Address{Broker: message.Kafka, Name: topic}, Data: []byte(strings.Repeat("{\x00", i)),
 			}
-			if err := others.publisher.Publish(context.Background(), m); err != nil {
+			if err := others.publisher.Publish(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	o := r.place("k", nil)
+	o := r.place(nil)
 	r.until(o.ID, "settled", settled)
 	var aside atomic.Int64
 	for _, topic := range places {

@@ -223,7 +223,7 @@ func runReplica(t *testing.T, cfg Config, base string) *replica {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,9 +276,9 @@ func (r *replica) post(key string, header map[string]string) (int, []byte) {
 	return r.call(http.MethodPost, "/api/orders", orderBody, all)
 }
 
-func (r *replica) place(key string, header map[string]string) client.Order {
+func (r *replica) place(header map[string]string) client.Order {
 	r.t.Helper()
-	status, body := r.post(key, header)
+	status, body := r.post("k", header)
 	if status != http.StatusAccepted {
 		r.t.Fatalf("POST answers %d %s", status, body)
 	}
@@ -381,7 +381,7 @@ func (o *others) handle(ctx context.Context, m message.Message) error {
 	o.got = append(o.got, m)
 	o.mu.Unlock()
 	for _, p := range answers(m) {
-		if err := o.say(message.Inject(ctx, m), p); err != nil {
+		if err := o.say(ctx, m, p); err != nil {
 			return err
 		}
 	}
@@ -389,13 +389,13 @@ func (o *others) handle(ctx context.Context, m message.Message) error {
 }
 
 // say publishes a fact in the trace of the message that caused it.
-func (o *others) say(cause message.Message, p contract.Payload) error {
+func (o *others) say(ctx context.Context, cause message.Message, p contract.Payload) error {
 	m, err := contract.NewMessage(p, newID(), time.Now())
 	if err != nil {
 		return err
 	}
 	m.Headers = cause.Headers
-	return o.publisher.Publish(context.Background(), m)
+	return o.publisher.Publish(ctx, m)
 }
 
 // answers are the facts that a message leads to.

@@ -36,18 +36,18 @@ type reactor func(ctx context.Context, f order.Fact) error
 func (r reactor) React(ctx context.Context, f order.Fact) error { return r(ctx, f) }
 
 // golden returns the committed document of a message type as a message.
-func golden(t testing.TB, messageType string) message.Message {
-	t.Helper()
+func golden(tb testing.TB, messageType string) message.Message {
+	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "..", "..", "contract", "testdata", messageType+".json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var id struct {
 		OrderID   string `json:"orderId"`
 		ProductID string `json:"productId"`
 	}
 	if err := json.Unmarshal(data, &id); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return message.Message{
 		ID: newID(), Type: messageType, Source: "test", Subject: id.OrderID + id.ProductID, Time: time.Now().UTC(), Data: data,
@@ -57,8 +57,8 @@ func golden(t testing.TB, messageType string) message.Message {
 // Each fact reaches the machine as what it is.
 func TestFactsSayWhatTheyAre(t *testing.T) {
 	t.Parallel()
-	inv := []any{machine.StockReserved, machine.StockRejected, machine.StockPicked, machine.StockReleased, machine.StockReturned}
-	pay := []any{machine.MoneyAuthorized, machine.MoneyDeclined, machine.MoneyCaptured, machine.MoneyVoided, machine.MoneyRefunded}
+	inv := []machine.Stock{machine.StockReserved, machine.StockRejected, machine.StockPicked, machine.StockReleased, machine.StockReturned}
+	pay := []machine.Money{machine.MoneyAuthorized, machine.MoneyDeclined, machine.MoneyCaptured, machine.MoneyVoided, machine.MoneyRefunded}
 	cancelled := machine.Order{State: machine.Cancelled, Version: 2}
 	check := func(t *testing.T, messageType string, before, want machine.Order) {
 		t.Helper()
@@ -82,12 +82,12 @@ func TestFactsSayWhatTheyAre(t *testing.T) {
 	}
 	for i, name := range contract.TypesOn(contract.TopicInventory) {
 		want := cancelled
-		want.Stock = inv[i].(machine.Stock)
+		want.Stock = inv[i]
 		check(t, name, cancelled, want)
 	}
 	for i, name := range contract.TypesOn(contract.TopicPayments) {
 		want := cancelled
-		want.Money = pay[i].(machine.Money)
+		want.Money = pay[i]
 		check(t, name, cancelled, want)
 	}
 	confirmed := machine.Order{State: machine.Confirmed, Stock: machine.StockReserved, Money: machine.MoneyAuthorized, Version: 2}
@@ -417,9 +417,9 @@ func TestFreshnessIsWrittenOnceATick(t *testing.T) {
 		for _, at := range []time.Duration{1, 3, 2} {
 			f.CaughtUp("Stock", 7, storetest.Start.Add(at*time.Second))
 		}
-		time.Sleep(1500 * time.Millisecond)
+		<-time.After(1500 * time.Millisecond)
 		f.CaughtUp("Stock", 7, storetest.Start.Add(4*time.Second))
-		time.Sleep(3 * time.Second)
+		<-time.After(3 * time.Second)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

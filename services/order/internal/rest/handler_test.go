@@ -265,13 +265,14 @@ func TestPreferWait(t *testing.T) {
 	})
 	t.Run("the order became terminal", func(t *testing.T) {
 		go func() {
-			for t.Context().Err() == nil {
-				if made := w.store.Announced(); len(made) > 1 {
-					w.tell(uuid.MustParse(made[1].Order.ID), machine.StockRejected)
+			for len(w.store.Announced()) < 2 {
+				select {
+				case <-t.Context().Done():
 					return
+				case <-time.After(time.Millisecond):
 				}
-				time.Sleep(time.Millisecond)
 			}
+			w.tell(uuid.MustParse(w.store.Announced()[1].Order.ID), machine.StockRejected)
 		}()
 		a := prefer("2", "respond-async, WAIT=1; foo=bar")
 		if o := decode[client.Order](t, a); a.status != 202 || o.State != client.OrderStateCancelled || *o.Reason != client.OutOfStock {

@@ -81,8 +81,8 @@ func (s *stream) serve(w http.ResponseWriter) error {
 	hints, end := s.watcher.hints.Watch(s.id)
 	defer end()
 	out, err := web.OpenEvents(w)
-	if err != nil || s.over {
-		return nil //nolint:nilerr // the client is gone: there is nobody to tell
+	if err != nil || s.over { // the client is gone, and there is nobody to tell
+		return nil
 	}
 	tick, beat := time.NewTicker(s.watcher.tick), time.NewTicker(s.heartbeat)
 	defer tick.Stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -35,7 +34,7 @@ func open(t *testing.T, url string) *postgres.DB {
 		URL: config.Secret(url), MaxConns: 12, ConnectTimeout: 10 * time.Second, AcquireTimeout: 30 * time.Second,
 		StatementTimeout: 30 * time.Second, IdleInTransactionTimeout: 30 * time.Second,
 	}
-	db, err := postgres.Open(cfg, postgres.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	db, err := postgres.Open(cfg, postgres.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

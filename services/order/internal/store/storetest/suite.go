@@ -108,6 +108,7 @@ func equal(t *testing.T, what string, want, got any) {
 }
 
 func must[T any](t *testing.T) func(v T, err error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
@@ -118,6 +119,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 }
 
 func readBack(t *testing.T, s Store) {
+	t.Helper()
 	c, k := Place("ada")
 	if err := s.Create(t.Context(), c, k); err != nil {
 		t.Fatal(err)
@@ -128,6 +130,7 @@ func readBack(t *testing.T, s Store) {
 }
 
 func keyTaken(t *testing.T, s Store) {
+	t.Helper()
 	c, k := Place("ada")
 	other, _ := Place("ada")
 	if err := s.Create(t.Context(), c, k); err != nil {
@@ -146,6 +149,7 @@ func keyTaken(t *testing.T, s Store) {
 }
 
 func notFound(t *testing.T, s Store) {
+	t.Helper()
 	id := uuid.Must(uuid.NewV7()).String()
 	_, orderErr := s.Order(t.Context(), id)
 	_, keyErr := s.Key(t.Context(), "ada", "none")
@@ -158,6 +162,7 @@ func notFound(t *testing.T, s Store) {
 }
 
 func decidedOnce(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	r := &order.Receipt{Consumer: "order", ID: "m1", Source: "inventory", Type: "T", Time: time.Now().UTC()}
 	decided := 0
@@ -174,6 +179,7 @@ func decidedOnce(t *testing.T, s Store) {
 }
 
 func errorWritesNothing(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	r := &order.Receipt{Consumer: "order", ID: "m1", Source: "inventory", Type: "T", Time: time.Now().UTC()}
 	boom := fault.New(fault.Internal, "boom")
@@ -187,6 +193,7 @@ func errorWritesNothing(t *testing.T, s Store) {
 }
 
 func noEffect(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	after := must[order.Order](t)(s.Update(t.Context(), o.ID, nil, func(o order.Order) (order.Change, error) {
 		o.UpdatedAt = Start.Add(time.Hour)
@@ -197,6 +204,7 @@ func noEffect(t *testing.T, s Store) {
 }
 
 func everyField(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	want := o
 	want.Progress = machine.Order{
@@ -215,6 +223,7 @@ func everyField(t *testing.T, s Store) {
 }
 
 func lists(t *testing.T, s Store) {
+	t.Helper()
 	var ada []string
 	for range 5 {
 		ada = append(ada, Placed(t, s, "ada").ID)
@@ -238,6 +247,7 @@ func lists(t *testing.T, s Store) {
 }
 
 func timelines(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	c := confirm(o)
 	must[order.Order](t)(s.Update(t.Context(), o.ID, nil, to(c)))
@@ -246,6 +256,7 @@ func timelines(t *testing.T, s Store) {
 }
 
 func allChanges(t *testing.T, s Store) {
+	t.Helper()
 	before := must[order.Position](t)(s.Now(t.Context()))
 	var want []string
 	for range 7 {
@@ -282,6 +293,7 @@ func poll(t *testing.T, s Store, after order.Position, limit int) []order.Placem
 }
 
 func clocks(t *testing.T, s Store) {
+	t.Helper()
 	o, deadline := Placed(t, s, "ada"), Start.Add(15*time.Minute)
 	find := func(c order.Clock, at time.Time) []order.Due {
 		return must[[]order.Due](t)(s.Due(t.Context(), c, at, 10))
@@ -300,6 +312,7 @@ func clocks(t *testing.T, s Store) {
 }
 
 func movedOn(t *testing.T, s Store) {
+	t.Helper()
 	o := Placed(t, s, "ada")
 	for name, id := range map[string]string{"not due": o.ID, "not there": uuid.Must(uuid.NewV7()).String()} {
 		done := must[bool](t)(s.UpdateDue(t.Context(), id, order.ClockDeadline, Start, func(order.Order) (order.Change, error) {
@@ -311,6 +324,7 @@ func movedOn(t *testing.T, s Store) {
 }
 
 func levels(t *testing.T, s Store) {
+	t.Helper()
 	price := order.Money{AmountMinor: 5, Currency: "EUR"}
 	for _, l := range []order.StockLevel{
 		{ProductID: "1", Version: 2, Stock: 20, Price: price, At: Start},
@@ -328,6 +342,7 @@ func levels(t *testing.T, s Store) {
 }
 
 func freshness(t *testing.T, s Store) {
+	t.Helper()
 	for p, id := range []string{"a", "b", "c"} {
 		l := order.StockLevel{ProductID: id, Version: 1, Price: order.Money{Currency: "EUR"}, Partition: int32(p), At: Start} //nolint:gosec // 0 to 2
 		if err := s.SaveLevel(t.Context(), l); err != nil {
@@ -349,6 +364,7 @@ func freshness(t *testing.T, s Store) {
 }
 
 func purged(t *testing.T, s Store) {
+	t.Helper()
 	var keys []order.Key
 	for i := range 3 {
 		c, k := Place("ada")
@@ -367,6 +383,7 @@ func purged(t *testing.T, s Store) {
 }
 
 func unsettled(t *testing.T, s Store) {
+	t.Helper()
 	counts, oldest, err := s.Unsettled(t.Context())
 	if err != nil || len(counts) != 0 || !oldest.IsZero() {
 		t.Errorf("of an empty store: %v, %v, %v", counts, oldest, err)
