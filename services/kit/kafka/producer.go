@@ -53,6 +53,7 @@ func (c Config) producer(alone bool) (*sarama.Config, error) {
 	s.Producer.Return.Successes = true
 	s.Producer.Retry.Max = produceRetries
 	s.Producer.Retry.BackoffFunc = produceBackoff
+	s.Producer.Transaction.Retry.Max = 1 // of the producer's id; whoever opens it tries again
 	if alone {
 		s.Producer.Flush.MaxMessages = 1
 	}

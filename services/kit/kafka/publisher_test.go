@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -75,14 +76,11 @@ func TestRefusedByBroker(t *testing.T) {
 	}
 }
 
-// incompressible returns n bytes of JSON that lz4 cannot make smaller by half.
+// incompressible returns n bytes of JSON that lz4 cannot make smaller.
 func incompressible(n int) []byte {
 	var b strings.Builder
-	for i := uint64(88172645463325252); b.Len() < n; {
-		i ^= i << 13
-		i ^= i >> 7
-		i ^= i << 17
-		fmt.Fprintf(&b, "%x", i)
+	for b.Len() < n {
+		fmt.Fprintf(&b, "%x", rand.Uint64())
 	}
 	return []byte(`"` + b.String()[:n-2] + `"`)
 }
