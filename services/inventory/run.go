@@ -33,12 +33,14 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	}
 	defer s.Close()
 	products := store.New(s.DB, s.Wake)
+	seeder := inventory.NewSeeder(products, seed, s.Log())
 
 	rest.Register(s.Engine(), rest.Handler{Catalogue: products})
 	s.Consume(kafka.ConsumerConfig{Group: contract.Inventory, Topics: []string{contract.TopicOrders}},
 		bus.Orders(products.Once))
 	s.Work(rabbit.ConsumerConfig{Queue: contract.InventoryQueue}, bus.Commands(products.Once))
-	s.Job("seed", inventory.Seeder{Catalogue: products, Products: seed, Log: s.Log()}.Run)
+	s.Health.Ready("catalogue", seeder.Ready)
+	s.Job("seed", seeder.Run)
 	s.Job("republish", inventory.Republisher{Levels: products, Log: s.Log()}.Run)
 	return s.Serve(ctx)
 }

@@ -41,7 +41,6 @@ const silence = 20 * time.Second
 func (e *Evidence) readTopics(brokers []string) error {
 	cfg := sarama.NewConfig()
 	cfg.Version = sarama.V4_0_0_0
-	cfg.MetricRegistry = nil
 	client, err := sarama.NewClient(brokers, cfg)
 	if err != nil {
 		return fmt.Errorf("connect to Kafka: %w", err)

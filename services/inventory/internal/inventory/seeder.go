@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"parley.sh/services/kit/fault"
 )
 
 // seedPause is how long the seeder waits before it tries again.
@@ -16,22 +18,40 @@ type Seeded interface {
 	Seed(ctx context.Context, products []Product) (added int, err error)
 }
 
-// Seeder fills an empty catalogue once.
+// Seeder fills an empty catalogue once. Make it with NewSeeder.
 type Seeder struct {
-	Catalogue Seeded
-	Products  []Product
-	Log       *slog.Logger
+	catalogue Seeded
+	products  []Product
+	log       *slog.Logger
+	done      chan struct{}
 }
 
-// Run adds the products, trying until it succeeds or ctx ends, and returns nil.
-func (s Seeder) Run(ctx context.Context) error {
+// NewSeeder returns a seeder that adds products to catalogue.
+func NewSeeder(catalogue Seeded, products []Product, log *slog.Logger) *Seeder {
+	return &Seeder{catalogue: catalogue, products: products, log: log, done: make(chan struct{})}
+}
+
+// Ready is a readiness check: Unavailable until the products are there. Before that
+// the service would answer that it does not know them.
+func (s *Seeder) Ready(context.Context) error {
+	select {
+	case <-s.done:
+		return nil
+	default:
+		return fault.New(fault.Unavailable, "the catalogue is not seeded yet")
+	}
+}
+
+// Run adds the products, trying until it succeeds or ctx ends, and returns nil. It may be called once.
+func (s *Seeder) Run(ctx context.Context) error {
 	for {
-		added, err := s.Catalogue.Seed(ctx, s.Products)
+		added, err := s.catalogue.Seed(ctx, s.products)
 		if err == nil {
-			s.Log.InfoContext(ctx, "catalogue seeded", slog.Int("added", added), slog.Int("products", len(s.Products)))
+			close(s.done)
+			s.log.InfoContext(ctx, "catalogue seeded", slog.Int("added", added), slog.Int("products", len(s.products)))
 			return nil
 		}
-		s.Log.WarnContext(ctx, "catalogue not seeded", slog.Any("err", err))
+		s.log.WarnContext(ctx, "catalogue not seeded", slog.Any("err", err))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -11,22 +11,24 @@ import (
 	"parley.sh/services/inventory/internal/inventory"
 )
 
-// move writes movements and applies them to their products, which are locked in
-// the order of their ids. Products whose stock changes are announced.
+// move applies movements to their products, which are locked in the order of their
+// ids, and then records them: recording first would lock the products in the order
+// of the items, by its foreign key, and two orders could deadlock. Products whose
+// stock changes are announced.
 func (t *tx) move(ctx context.Context, moves []inventory.Movement) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	if err := t.record(ctx, moves); err != nil {
-		return fmt.Errorf("record movements: %w", err)
-	}
 	ids, onHand, reserved := columns(moves)
-	_, err := t.Exec(ctx, `WITH locked AS (SELECT id FROM product WHERE id = ANY($1) ORDER BY id FOR UPDATE)
+	_, err := t.Exec(ctx, `WITH locked AS (SELECT id FROM product WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
 		UPDATE product p SET on_hand = p.on_hand + m.on_hand, reserved = p.reserved + m.reserved
 		FROM locked JOIN unnest($1::text[], $2::bigint[], $3::bigint[]) AS m (id, on_hand, reserved) USING (id)
 		WHERE p.id = locked.id`, ids, onHand, reserved)
 	if err != nil {
 		return fmt.Errorf("apply movements: %w", err)
+	}
+	if err := t.record(ctx, moves); err != nil {
+		return fmt.Errorf("record movements: %w", err)
 	}
 	return t.changed(ctx, stockMoved(moves))
 }
@@ -88,7 +90,7 @@ func (s *Store) Republish(ctx context.Context, olderThan time.Time, share int) (
 	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
 		rows, _ := t.Query(ctx, `WITH old AS (
 				SELECT id FROM product WHERE published_at < $1 ORDER BY published_at
-				LIMIT (SELECT count(*) / $2 + 1 FROM product) FOR UPDATE SKIP LOCKED)
+				LIMIT (SELECT count(*) / $2 + 1 FROM product) FOR NO KEY UPDATE SKIP LOCKED)
 			UPDATE product SET published_at = $3 FROM old WHERE product.id = old.id
 			RETURNING product.id, name, price_minor, currency, on_hand, reserved, version`,
 			olderThan, share, t.store.now())

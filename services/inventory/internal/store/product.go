@@ -115,7 +115,7 @@ func (t *tx) change(ctx context.Context, p inventory.Product) error {
 
 // Products implements inventory.Tx.
 func (t *tx) Products(ctx context.Context, ids []string) (map[string]inventory.Product, error) {
-	rows, _ := t.Query(ctx, `SELECT `+productColumns+` FROM product WHERE id = ANY($1) ORDER BY id FOR UPDATE`, ids)
+	rows, _ := t.Query(ctx, `SELECT `+productColumns+` FROM product WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE`, ids)
 	products, err := pgx.CollectRows(rows, scanProduct)
 	if err != nil {
 		return nil, fmt.Errorf("lock products: %w", err)
