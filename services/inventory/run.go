@@ -26,7 +26,7 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 		return err
 	}
 	s, err := service.Open(cfg.Config, service.Options{
-		Name: contract.Inventory, Spec: spec, Migrations: store.Migrations(),
+		Name: contract.Inventory, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),
 	}, t)
 	if err != nil {
 		return err

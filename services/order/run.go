@@ -29,7 +29,10 @@ var spec []byte
 const sampleEvery = 5 * time.Second
 
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
-	s, err := service.Open(cfg.Config, service.Options{Name: contract.Order, Spec: spec, Migrations: store.Migrations()}, t)
+	s, err := service.Open(cfg.Config, service.Options{
+		Name: contract.Order, Spec: spec, Migrations: store.Migrations(),
+		Types: contract.Types(), Hints: []string{contract.OrderUpdates},
+	}, t)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ var spec []byte
 
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	s, err := service.Open(cfg.Config, service.Options{
-		Name: contract.Payment, Spec: spec, Migrations: store.Migrations(),
+		Name: contract.Payment, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),
 	}, t)
 	if err != nil {
 		return err

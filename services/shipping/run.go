@@ -23,7 +23,7 @@ var spec []byte
 
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	s, err := service.Open(cfg.Config, service.Options{
-		Name: contract.Shipping, Spec: spec, Migrations: store.Migrations(),
+		Name: contract.Shipping, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),
 	}, t)
 	if err != nil {
 		return err

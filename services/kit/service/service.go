@@ -9,7 +9,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gin-gonic/gin"
 
-	"parley.sh/services/contract"
 	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/inbox"
 	"parley.sh/services/kit/kafka"
@@ -30,6 +29,10 @@ type Options struct {
 	Spec []byte
 	// Migrations are the schemas it needs, the inbox's and the outbox's included.
 	Migrations []postgres.Migrations
+	// Types are the message types that metrics name.
+	Types []string
+	// Hints are the exchanges whose messages may reach no queue.
+	Hints []string
 }
 
 // Service is an opened service. Add consumers and jobs, register the API on
@@ -116,7 +119,7 @@ func (s *Service) awaitSchema(c *gin.Context) {
 
 func (s *Service) rabbitOptions() rabbit.Options {
 	return rabbit.Options{
-		Name: s.o.Name, Log: s.t.Log, Registerer: s.t.Registry, Optional: []string{contract.OrderUpdates},
+		Name: s.o.Name, Log: s.t.Log, Registerer: s.t.Registry, Optional: s.o.Hints,
 	}
 }
 
@@ -174,6 +177,6 @@ func (s *Service) detail(name string, state func() error) {
 
 func (s *Service) standard(h message.Handler) message.Handler {
 	return message.Standard(h, message.Options{
-		Log: s.t.Log, Registerer: s.t.Registry, Timeout: s.cfg.Messages.HandlerTimeout, Types: contract.Types(),
+		Log: s.t.Log, Registerer: s.t.Registry, Timeout: s.cfg.Messages.HandlerTimeout, Types: s.o.Types,
 	})
 }
