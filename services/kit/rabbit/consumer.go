@@ -32,6 +32,7 @@ type Consumer struct {
 	// finishing are subscriptions that give no more and still have some in flight.
 	finishing sync.WaitGroup
 	epoch     uint64
+	careful   bool // the next subscription takes one delivery alone
 
 	mu  sync.Mutex
 	err error // why the queue is not consumed on the current session
@@ -130,6 +131,9 @@ func (c *Consumer) serve(ctx, work context.Context, s *session) {
 			c.finishing.Wait()
 			return
 		}
+		if err == nil {
+			continue
+		}
 		c.set(fault.Wrap(fault.Unavailable, err, "the queue cannot be consumed"))
 		if s.alive() {
 			c.log.LogAttrs(ctx, slog.LevelWarn, "queue is not consumed", slog.Any("err", err))
@@ -142,27 +146,36 @@ func (c *Consumer) serve(ctx, work context.Context, s *session) {
 
 // once subscribes and hands out deliveries until the broker gives no more or ctx
 // ends. What is in flight then is left to finishing.
+//
+// A delivery that the client library cannot read ends the connection, which counts
+// against the delivery limit of all that is unacknowledged. So the next one is taken
+// alone: if it is that very message, only it comes closer to its limit and to the
+// dead-letter queue.
 func (c *Consumer) once(ctx, work context.Context, s *session) error {
 	c.epoch++
-	sub, err := subscribe(ctx, s, c.queue, c.epoch, c.prefetch)
+	prefetch := c.prefetch
+	if c.careful {
+		prefetch = 1
+	}
+	sub, err := subscribe(ctx, s, c.queue, c.epoch, prefetch)
 	if err != nil {
 		return err
 	}
 	c.set(nil)
-	c.log.LogAttrs(ctx, slog.LevelInfo, "queue is consumed", slog.Uint64("epoch", sub.epoch))
+	c.log.LogAttrs(ctx, slog.LevelInfo, "queue is consumed",
+		slog.Uint64("epoch", sub.epoch), slog.Int("prefetch", prefetch))
 	c.take(ctx, work, sub)
-	if ctx.Err() != nil {
+	if !sub.ended() {
 		sub.cancel(work)
 	}
 	c.finishing.Go(func() { sub.finish(work) })
-	if ctx.Err() != nil {
-		return nil
-	}
-	<-sub.life.Done()
-	return context.Cause(sub.life)
+	err = context.Cause(sub.life)
+	c.careful = unreadable(err)
+	return err
 }
 
-// take hands out deliveries while there are workers for them.
+// take hands out deliveries while there are workers for them, a careful consumer one
+// only. It returns when sub or ctx has ended, or with that one.
 func (c *Consumer) take(ctx, work context.Context, sub *subscription) {
 	for {
 		select {
@@ -172,25 +185,32 @@ func (c *Consumer) take(ctx, work context.Context, sub *subscription) {
 			return
 		case c.workers <- struct{}{}:
 		}
-		select {
-		case <-ctx.Done():
+		d, ok := c.next(ctx, sub)
+		if !ok {
 			<-c.workers
 			return
-		case <-sub.life.Done():
-			<-c.workers
+		}
+		sub.flight.Go(func() {
+			defer func() { <-c.workers }()
+			c.handle(work, sub, &d)
+		})
+		if c.careful {
 			return
-		case d, open := <-sub.deliveries:
-			if !open {
-				<-c.workers
-				sub.deliveries = nil // its life ends next
-				continue
-			}
-			sub.flight.Go(func() {
-				defer func() { <-c.workers }()
-				c.handle(work, sub, &d)
-			})
 		}
 	}
+}
+
+// next waits for a delivery.
+func (c *Consumer) next(ctx context.Context, sub *subscription) (d amqp.Delivery, ok bool) {
+	select {
+	case <-ctx.Done():
+	case <-sub.life.Done():
+	case d, ok = <-sub.deliveries:
+		if !ok { // the library closes it just before it tells why
+			<-sub.life.Done()
+		}
+	}
+	return d, ok
 }
 
 // handle brings one delivery to its end.

@@ -111,7 +111,7 @@ func (p *Publisher) tryApart(ctx context.Context, items []*item) (rest []*item, 
 	if err != nil {
 		return items, nil, err
 	}
-	defer o.close()
+	defer s.detach(o.close)
 	t := transfer{outlet: o, slots: make(chan struct{}, window), items: items}
 	return t.outcome(ctx, t.write(ctx))
 }

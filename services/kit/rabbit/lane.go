@@ -61,11 +61,16 @@ func (l *lane) open(ctx context.Context, link *link) (*outlet, error) {
 	if l.outlet != nil && l.outlet.session == s && l.outlet.alive() && !l.tired() {
 		return l.outlet, nil
 	}
-	if l.outlet != nil && l.outlet.alive() {
-		l.outlet.close()
+	if l.outlet != nil {
+		s.detach(l.outlet.close)
+		l.outlet = nil
 	}
-	l.outlet, err = openOutlet(ctx, s, cap(l.slots))
-	return l.outlet, err
+	o, err := openOutlet(ctx, s, cap(l.slots))
+	if err != nil {
+		return nil, err
+	}
+	l.outlet = o
+	return o, nil
 }
 
 func (l *lane) tired() bool {

@@ -169,6 +169,9 @@ func (l *link) drop(ctx context.Context, s *session) {
 	l.up.Set(0)
 	l.blocked.Set(0)
 	l.backoff.lasted(time.Since(s.since))
+	if unreadable(s.cause) {
+		l.backoff.lasted(l.backoff.high) // the broker is well, and the message must reach its limit soon
+	}
 	if lost {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "connection lost",
 			slog.String("host", s.host), slog.Uint64("epoch", s.epoch), slog.Any("err", s.cause))

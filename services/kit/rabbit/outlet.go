@@ -39,8 +39,12 @@ type outlet struct {
 // it are the same message, so it does not matter whose return it was.
 type returnKey struct{ exchange, key, id string }
 
-// openOutlet opens a channel for up to window messages in flight.
+// openOutlet opens a channel for up to window messages in flight, once the broker
+// takes messages: during an alarm it does not even read.
 func openOutlet(ctx context.Context, s *session, window int) (*outlet, error) {
+	if err := s.clear(ctx); err != nil {
+		return nil, err
+	}
 	return call(ctx, s, func() (*outlet, error) {
 		raw, err := s.conn.Channel()
 		if err != nil {

@@ -132,9 +132,12 @@ func (p *Publisher) laneOf(key string) int {
 
 // send decides every item.
 func (p *Publisher) send(ctx context.Context, items []*item) {
-	if !p.traffic.enter() {
+	switch {
+	case ctx.Err() != nil:
+		decideAll(items, fault.Wrap(fault.Unavailable, ctx.Err(), "there was no time to publish the message"))
+	case !p.traffic.enter():
 		decideAll(items, errStopped)
-	} else {
+	default:
 		defer p.traffic.leave()
 		p.metrics.pending.Add(float64(len(items)))
 		p.spread(ctx, items)

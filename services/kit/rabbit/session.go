@@ -16,6 +16,13 @@ const goodbye = 3 * time.Second
 // errLost says that a connection ended under whoever was using it.
 var errLost = errors.New("connection lost")
 
+// unreadable reports whether a session ended because the client library could not
+// read what the broker sent: headers nested too deep, or of a type it does not know.
+func unreadable(err error) bool {
+	var e *amqp.Error
+	return errors.As(err, &e) && !e.Server && (e.Reason == amqp.ErrSyntax.Error() || e.Reason == amqp.ErrFrame.Error())
+}
+
 // session is one connection from its login to its end. Channels and deliveries
 // belong to exactly one session and die with it; nothing of an earlier epoch can
 // reach the broker through a later one.
@@ -116,32 +123,43 @@ func (s *session) close() {
 // abort ends the connection at once, and with it every call that waits on it.
 func (s *session) abort() { _ = s.wire.Conn.Close() }
 
+// detach runs f, which asks the broker something that nobody waits for.
+func (s *session) detach(f func()) {
+	if !s.calls.enter() {
+		return
+	}
+	go func() {
+		defer s.calls.leave()
+		f()
+	}()
+}
+
 // call runs f, which asks the broker something, and returns its result. The client
-// library's calls know no context, so when ctx ends first f is left to itself, and what
-// it brings back late is given to discard.
+// library's calls know no context, so when ctx or the session ends first f is left to
+// itself, and what it brings back late is given to discard.
 func call[T any](ctx context.Context, s *session, f func() (T, error), discard func(T)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
 	answers := make(chan answer)
-	if !s.calls.enter() {
-		return *new(T), errLost
-	}
-	go func() {
-		defer s.calls.leave()
+	s.detach(func() {
 		value, err := f()
 		select {
 		case answers <- answer{value, err}:
+			return
+		case <-s.done:
 		case <-ctx.Done():
-			if err == nil {
-				discard(value)
-			}
 		}
-	}()
+		if err == nil {
+			discard(value)
+		}
+	})
 	select {
 	case a := <-answers:
 		return a.value, a.err
+	case <-s.done: // f ends soon, but it may not even have begun
+		return *new(T), errLost
 	case <-ctx.Done():
 		return *new(T), ctx.Err()
 	}

@@ -125,7 +125,7 @@ func (s *Subscriber) once(ctx context.Context, session *session) error {
 	if err != nil {
 		return fmt.Errorf("open channel: %w", err)
 	}
-	defer discard(raw)
+	defer session.detach(func() { discard(raw) })
 	deliveries, err := call(ctx, session, func() (<-chan amqp.Delivery, error) { return s.open(raw) },
 		func(<-chan amqp.Delivery) {})
 	if err != nil {

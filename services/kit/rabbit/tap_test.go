@@ -42,7 +42,7 @@ type method struct{ class, id uint16 }
 var (
 	connectionBlocked   = method{10, 60}
 	connectionUnblocked = method{10, 61}
-	channelClose        = method{20, 40}
+	channelOpen         = method{20, 10}
 	basicPublish        = method{60, 40}
 	basicAck            = method{60, 80}
 	basicReject         = method{60, 90}
