@@ -205,14 +205,26 @@ func (r *run) verify(ctx context.Context) error {
 	defer cancel()
 	for {
 		unseen, err := r.unseen(deadline)
-		if err != nil && ctx.Err() == nil && deadline.Err() == nil {
-			return fmt.Errorf("observe what was changed: %w", err)
-		}
-		if err == nil && len(unseen) == 0 || !pause(deadline) {
-			r.conclude(unseen)
+		shown := err == nil && len(unseen) == 0
+		hopeless := err != nil && !fault.Is(err, fault.Unavailable) || err == nil && allBlocked(unseen)
+		if shown || hopeless || !pause(deadline) {
+			r.conclude(unseen, err)
+			if err != nil {
+				return fmt.Errorf("look whether the broker shows what was changed: %w", err)
+			}
 			return ctx.Err()
 		}
 	}
+}
+
+// allBlocked: waiting does not help when what is planned still cannot be done.
+func allBlocked(unseen map[plan.ID]plan.Step) bool {
+	for _, s := range unseen {
+		if s.Risk < plan.Blocked {
+			return false
+		}
+	}
+	return true
 }
 
 // unseen are the objects that were changed and for which something is planned
@@ -224,7 +236,7 @@ func (r *run) unseen(ctx context.Context) (map[plan.ID]plan.Step, error) {
 	}
 	have, err := r.session.Observe(ctx, r.want)
 	if err != nil {
-		return r.all(), err
+		return nil, err
 	}
 	done, undone := map[plan.ID]bool{}, map[plan.Key]bool{}
 	for i := range r.results {
@@ -243,20 +255,19 @@ func (r *run) unseen(ctx context.Context) (map[plan.ID]plan.Step, error) {
 	return out, nil
 }
 
-func (r *run) all() map[plan.ID]plan.Step {
-	out := map[plan.ID]plan.Step{}
-	for i := range r.results {
-		out[r.results[i].Step.ID] = r.results[i].Step
-	}
-	return out
-}
-
-func (r *run) conclude(unseen map[plan.ID]plan.Step) {
+// conclude gives the steps that were carried out their last word: err says why the
+// broker could not be looked at.
+func (r *run) conclude(unseen map[plan.ID]plan.Step, err error) {
 	for i := range r.results {
 		if r.results[i].Outcome != Done {
 			continue
 		}
-		if s, still := unseen[r.results[i].Step.ID]; still {
+		s, still := unseen[r.results[i].Step.ID]
+		switch {
+		case err != nil:
+			r.results[i].Outcome = Failed
+			r.results[i].Err = fault.Wrap(fault.KindOf(err), err, "the broker accepted it, and then could not be asked")
+		case still:
 			r.results[i].Outcome = Failed
 			r.results[i].Err = fault.Newf(fault.Unavailable,
 				"the broker accepted it and does not show it (%s): %s", paths(s), remedy(s))

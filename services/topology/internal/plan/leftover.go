@@ -48,7 +48,9 @@ func (d *differ) leftPolicy(f *Family, vhost *Vhost, wanted map[ID]bool) {
 	for _, k := range keys(p.Definition) {
 		s.Fields = append(s.Fields, Field{Path: "definition." + k, Have: text(p.Definition[k])})
 	}
-	d.change(phaseLeftoverPolicy, f.Owner, s)
+	// What the policy is for may have to change first; if it cannot, the settings
+	// stay.
+	d.change(phaseLeftoverPolicy, f.Owner, s, ID{KindQueue, f.Vhost, f.Queue}, ID{KindExchange, f.Vhost, f.Exchange})
 }
 
 func (d *differ) leftQueues(f *Family, vhost *Vhost, wanted map[ID]bool) {

@@ -83,9 +83,9 @@ type WantBinding struct {
 type Family struct {
 	Vhost string
 	Owner Owner
-	// Queue is the name of the queue; empty for the family of an exchange, which is
-	// a policy at most.
-	Queue string
+	// Queue is the name of the queue, or Exchange that of the exchange whose family it
+	// is: that of an exchange is a policy at most.
+	Queue, Exchange string
 	// Keep leaves what is left over (deletionPolicy Retain).
 	Keep bool
 	// RetryExchange, DeadLetter and Policy are the names that are reserved for it.

@@ -34,7 +34,7 @@ func (c *compiler) exchange(d manifest.Document, e *v1alpha1.Exchange) {
 // takes, and returns its ID; zero for none.
 func (c *compiler) alternate(d manifest.Document, w *plan.WantExchange, alternate string) plan.ID {
 	f := plan.Family{
-		Vhost: w.Vhost, Owner: w.Owner, Keep: keeps(d.Object),
+		Vhost: w.Vhost, Owner: w.Owner, Exchange: w.Name, Keep: keeps(d.Object),
 		Policy: v1alpha1.ExchangePolicy(w.Name), Pattern: pattern(w.Name),
 	}
 	c.out.Families = append(c.out.Families, f)

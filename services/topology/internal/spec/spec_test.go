@@ -245,7 +245,7 @@ spec:
 			Binding: plan.Binding{Vhost: "/", Source: "f", Destination: "e.x", DestinationKind: plan.KindExchange, Arguments: args{"x-match": "all", "size": int64(1)}},
 			Owner:   owner,
 		}},
-		Families: []plan.Family{{Vhost: "/", Owner: owner, Policy: "e.x.exchange.policy", Pattern: `^e\.x$`}},
+		Families: []plan.Family{{Vhost: "/", Owner: owner, Exchange: "e.x", Policy: "e.x.exchange.policy", Pattern: `^e\.x$`}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || len(problems) > 0 {
 		t.Errorf("%v (-want +got):\n%s", problems, diff)

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -59,20 +60,32 @@ func fit(items []*item, weight int) int {
 }
 
 // batch sends one request, again while the broker puts it off, and in halves when
-// it is refused for its size.
+// it is refused as a whole.
 func (s *Session) batch(ctx context.Context, items []*item, request send) {
 	for try := 1; len(items) > 0; try++ {
 		throttle := s.once(ctx, items, request)
-		crowded := slices.Collect(filter(items, func(err error) bool { return tooMuch(err) && len(items) > 1 }))
-		if len(crowded) > 0 {
-			half := len(crowded) / 2
-			s.batch(ctx, crowded[:half], request)
-			s.batch(ctx, crowded[half:], request)
+		s.halve(ctx, items, request)
+		if try > 1 && len(items) == 1 && errors.Is(items[0].err, errClosed) {
+			items[0].err = fault.New(fault.Invalid, "the broker closes the connection on it, again and again: "+
+				"a name or a value is too long or malformed; correct spec")
+			return
 		}
 		items = slices.Collect(filter(items, postponed))
 		if len(items) == 0 || try == s.limits.tries || !sleep(ctx, max(throttle, s.limits.pause<<(try-1))) {
 			return
 		}
+	}
+}
+
+// halve sends again, in two requests, those that were refused because of their
+// company.
+func (s *Session) halve(ctx context.Context, items []*item, request send) {
+	if len(items) == 1 {
+		return
+	}
+	crowded := slices.Collect(filter(items, tooMuch))
+	for half := range slices.Chunk(crowded, max(1, (len(crowded)+1)/2)) {
+		s.batch(ctx, half, request)
 	}
 }
 
@@ -96,7 +109,7 @@ func (s *Session) once(ctx context.Context, items []*item, request send) time.Du
 	answers, throttle, err := request(b, items)
 	if err != nil {
 		s.reset()
-		setAll(items, s.unreachable(err))
+		setAll(items, closed(err))
 		return 0
 	}
 	moved := false
@@ -120,14 +133,25 @@ func setAll(items []*item, err error) {
 	}
 }
 
-// tooMuch is how a controller refuses a request for its size: a policy violation
-// of all that is in it, which one alone may not have.
-func tooMuch(err error) bool { return errors.Is(err, sarama.ErrPolicyViolation) }
+// errClosed is the error of a request during which the connection was lost: the
+// broker went, or closed it because something inside is malformed.
+var errClosed = errors.New("the connection was lost")
 
-// postponed is what a broker says that would take it later.
+func closed(err error) error {
+	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errClosed, err), "the broker did not answer: apply again when it is well")
+}
+
+// tooMuch is how a request is refused as a whole: by a policy violation of all that
+// is in it when it is too large, by a closed connection when something in it is
+// malformed. One topic of it alone may be fine.
+func tooMuch(err error) bool {
+	return errors.Is(err, sarama.ErrPolicyViolation) || errors.Is(err, errClosed)
+}
+
+// postponed is what the broker may take when it is asked again.
 func postponed(err error) bool {
 	return errors.Is(err, sarama.ErrNotController) || errors.Is(err, sarama.ErrThrottlingQuotaExceeded) ||
-		errors.Is(err, sarama.ErrRequestTimedOut)
+		errors.Is(err, sarama.ErrRequestTimedOut) || errors.Is(err, errClosed)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -135,6 +135,9 @@ func (s *Session) settings(r *sarama.ResourceResponse, out map[string]plan.Topic
 // otherwise is the value that an entry has if the topic does not set it: the
 // broker lists where a value can come from, the strongest first.
 func otherwise(entry *sarama.ConfigEntry) string {
+	if entry.Source != sarama.SourceTopic {
+		return entry.Value
+	}
 	for _, s := range entry.Synonyms {
 		if s.Source != sarama.SourceTopic {
 			return s.ConfigValue

@@ -146,6 +146,9 @@ func (s *Session) unreachable(err error) error {
 	if strings.Contains(said, "SASL") {
 		return fault.Wrap(fault.Invalid, err, "the broker refused the login: check user, password and mechanism")
 	}
-	return fault.Wrap(fault.Unavailable, err, "no Kafka answers at "+strings.Join(s.address.Hosts, ", ")+
-		": check that it runs and that the address is right")
+	advice := "check that it runs and that the address is right"
+	if s.address.User != "" {
+		advice += ", and user, password and mechanism: some brokers close the connection at a wrong login"
+	}
+	return fault.Wrap(fault.Unavailable, err, "no Kafka answers at "+strings.Join(s.address.Hosts, ", ")+": "+advice)
 }
