@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -13,47 +14,128 @@ import (
 	"parley.sh/services/kit/postgres"
 )
 
-// fill writes n rows of as many keys, spread over the platform's destinations, as
-// services write them.
-func fill(ctx context.Context, b *testing.B, db *postgres.DB, n int) {
+// benchMessage is of the size of the platform's events, with a trace.
+func benchMessage(to message.Address, n int) message.Message {
+	m := newMessage(to, fmt.Sprintf("0193d2f0-0000-7000-8000-%012d", n), 1)
+	m.ID = fmt.Sprintf("0193d2f0-0000-7000-9000-%012d", n)
+	m.Data = fmt.Appendf(nil, `{"orderId":%q,"customerId":"customer-%d","version":1,"items":[{"productId":"123",`+
+		`"quantity":2,"unitPrice":1999}],"amount":{"value":3998,"currency":"EUR"},"shippingLevel":"standard"}`, m.Key, n)
+	m.Headers = map[string]string{message.TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	return m
+}
+
+// fill writes n rows of as many keys.
+func fill(ctx context.Context, b *testing.B, db *postgres.DB, to message.Address, n int) {
 	b.Helper()
-	data := make([]byte, 300)
-	for i := range data {
-		data[i] = byte('a' + i%26)
-	}
 	const perTx = 1000
 	for done := 0; done < n; done += perTx {
 		messages := make([]message.Message, 0, perTx)
 		for i := range min(perTx, n-done) {
-			m := newMessage(topic, fmt.Sprintf("0193d2f0-0000-7000-8000-%012d", done+i), 1)
-			m.Data = fmt.Appendf(nil, `{"orderId":%q,"note":%q}`, m.Key, data)
-			m.Headers = map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
-			messages = append(messages, m)
+			messages = append(messages, benchMessage(to, done+i))
 		}
-		err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error { return Add(ctx, tx, messages...) })
-		if err != nil {
+		add(ctx, b, db, messages...)
+	}
+}
+
+const drainRows = 200_000
+
+// drain relays what is there and reports how fast.
+func drain(ctx context.Context, b *testing.B, db *postgres.DB, p message.Publisher) {
+	b.Helper()
+	var sent atomic.Int64
+	counted := publisher(func(ctx context.Context, m ...message.Message) error {
+		err := p.Publish(ctx, m...)
+		if err == nil {
+			sent.Add(int64(len(m)))
+		}
+		return err
+	})
+	relay := newRelay(b, db, Defaults(), only(counted))
+	start := time.Now()
+	stop := runRelay(ctx, b, relay)
+	eventually(ctx, b, "all are sent", func() bool { return sent.Load() >= drainRows })
+	stop() // deletes what is left
+	b.ReportMetric(drainRows/time.Since(start).Seconds(), "rows/s")
+	b.ReportMetric(0, "ns/op")
+	if n := count(ctx, b, db, "outbox"); n != 0 || sent.Load() != drainRows {
+		b.Errorf("%d rows left, %d sent", n, sent.Load())
+	}
+}
+
+// BenchmarkDrainKafka is the relay into a real Kafka, from the first read to the last
+// delete.
+func BenchmarkDrainKafka(b *testing.B) {
+	for b.Loop() {
+		ctx, db := open(b)
+		to := kafkaTopic(b, 6, nil)
+		p := kafkaPublisher(b, 0)
+		if err := p.Publish(ctx, benchMessage(to, 0)); err != nil { // connected
 			b.Fatal(err)
 		}
+		fill(ctx, b, db, to, drainRows)
+		drain(ctx, b, db, p)
 	}
 }
 
 // BenchmarkDrainNowhere is the relay alone: its broker confirms at once.
 func BenchmarkDrainNowhere(b *testing.B) {
-	ctx, db := open(b)
-	const rows = 200_000
-	fill(ctx, b, db, rows)
-	var sent atomic.Int64
-	sink := publisher(func(_ context.Context, m ...message.Message) error {
-		sent.Add(int64(len(m)))
-		return nil
-	})
-	relay := newRelay(b, db, Defaults(), only(sink))
-	start := time.Now()
-	stop := runRelay(ctx, b, relay)
-	eventually(ctx, b, "all are sent", func() bool { return sent.Load() >= rows })
-	stop()
-	b.ReportMetric(rows/time.Since(start).Seconds(), "rows/s")
-	if n := count(ctx, b, db, "outbox"); n != 0 || sent.Load() != rows {
-		b.Errorf("%d rows left, %d sent", n, sent.Load())
+	for b.Loop() {
+		ctx, db := open(b)
+		fill(ctx, b, db, topic, drainRows)
+		drain(ctx, b, db, publisher(func(context.Context, ...message.Message) error { return nil }))
 	}
+}
+
+// BenchmarkInsert compares a business transaction with and without a message in the
+// outbox, in turns so that both meet the same machine. No relay runs.
+func BenchmarkInsert(b *testing.B) {
+	const rounds, length, clients = 6, time.Second, 8
+	for b.Loop() {
+		ctx, db := open(b)
+		if _, err := db.Exec(ctx, `CREATE TABLE business (
+			id uuid PRIMARY KEY, customer text NOT NULL, state text NOT NULL, body jsonb NOT NULL)`); err != nil {
+			b.Fatal(err)
+		}
+		var n [2]float64
+		for round := range 2 * rounds {
+			n[round%2] += float64(business(ctx, b, db, clients, length, round%2 == 1))
+		}
+		b.ReportMetric(n[0]/(rounds*length.Seconds()), "without/s")
+		b.ReportMetric(n[1]/(rounds*length.Seconds()), "with/s")
+		b.ReportMetric(n[1]/n[0], "ratio")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+var businessID atomic.Int64
+
+// business commits for a while and returns how many transactions there were.
+func business(
+	ctx context.Context, b *testing.B, db *postgres.DB, clients int, length time.Duration, withOutbox bool,
+) int64 {
+	b.Helper()
+	var done atomic.Int64
+	var all sync.WaitGroup
+	end := time.Now().Add(length)
+	for range clients {
+		all.Go(func() {
+			for time.Now().Before(end) {
+				m := benchMessage(topic, int(businessID.Add(1)))
+				err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+					_, err := tx.Exec(ctx, `INSERT INTO business VALUES ($1, $2, $3, $4)`, m.Key, "c", "placed", m.Data)
+					if err == nil && withOutbox {
+						err = Add(ctx, tx, m)
+					}
+					return err
+				})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	return done.Load()
 }

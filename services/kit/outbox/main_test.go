@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(childVariable); file != "" {
 		os.Exit(child(file))
 	}
-	goleak.VerifyTestMain(m)
+	// The clients with which tests look at Kafka keep one goroutine of their metrics.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }
 
 // patience bounds a test.
@@ -39,7 +40,7 @@ func testLog(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.
 
 func testContext(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
