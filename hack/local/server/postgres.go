@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -84,10 +85,36 @@ func (p *Postgres) initialize(ctx context.Context) error {
 	if p.account, err = unprivileged(); err != nil {
 		return err
 	}
+	if err := p.reachable(); err != nil {
+		return err
+	}
 	if _, err := os.Stat(p.path("home", "data", "PG_VERSION")); err == nil {
 		return p.leftovers(ctx)
 	}
 	return p.initdb(ctx)
+}
+
+// reachable checks that the server's user can pass every folder above its own; in a mount namespace it need not. Folders of
+// tests, which are closed to others but below the folder for temporary files, it opens for passing.
+func (p *Postgres) reachable() error {
+	if p.account == nil || p.isolated() {
+		return nil
+	}
+	for dir := p.dir; dir != "/"; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("look at the folders above the data: %w", err)
+		}
+		if info.Mode().Perm()&0o001 != 0 {
+			continue
+		}
+		if strings.HasPrefix(dir, os.TempDir()+"/") && os.Chmod(dir, info.Mode().Perm()|0o001) == nil {
+			continue
+		}
+		return fmt.Errorf("PostgreSQL refuses root and runs as %s, who cannot pass %s: run this as another user than root, "+
+			"`chmod o+x %s`, or set DATABASE_URL to a server that is there", p.account.Name, dir, dir)
+	}
+	return nil
 }
 
 // initdb makes the data folder under another name first: an interrupted run leaves nothing that looks complete.
