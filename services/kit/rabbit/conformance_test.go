@@ -1,6 +1,7 @@
 package rabbit
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 
@@ -63,11 +64,12 @@ func (l *letters) all(t *testing.T) []messagetest.DeadLetter {
 		if !ok {
 			return l.read
 		}
-		id, _ := d.Headers["cloudEvents_id"].(string)
-		kind, _ := d.Headers[HeaderKind].(string)
-		reason, _ := d.Headers[HeaderReason].(string)
+		h := texts(d.Headers)
+		attempts, err := strconv.Atoi(h[message.DeadAttempts])
+		must(t, err)
 		l.read = append(l.read, messagetest.DeadLetter{
-			ID: id, Data: d.Body, Kind: kind, Reason: reason, Attempts: attemptsOf(d.Headers),
+			ID: h["cloudEvents_id"], Data: d.Body, Attempts: attempts,
+			Kind: h[message.DeadKind], Reason: h[message.DeadReason],
 		})
 	}
 }

@@ -64,15 +64,16 @@ func TestLadderThenDeadLetter(t *testing.T) {
 		t.Errorf("handled %d times, want once and once a rung", n)
 	}
 	want := amqp.Table{
-		HeaderAttempts: int64(3), HeaderKind: "internal", HeaderReason: "Internal Server Error",
-		HeaderQueue: p.queue, HeaderExchange: p.exchange, HeaderKey: p.key, "cloudEvents_id": m.ID,
+		message.DeadAttempts: "3", message.DeadKind: "internal", message.DeadReason: "Internal Server Error",
+		message.DeadPlace: p.queue, HeaderAttempts: nil, HeaderExchange: p.exchange, HeaderKey: p.key,
+		"cloudEvents_id": m.ID,
 	}
 	for name, value := range want {
 		if d.Headers[name] != value {
 			t.Errorf("header %s = %v, want %v", name, d.Headers[name], value)
 		}
 	}
-	if _, err := time.Parse(time.RFC3339Nano, fmt.Sprint(d.Headers[HeaderFailedAt])); err != nil {
+	if _, err := time.Parse(time.RFC3339, fmt.Sprint(d.Headers[message.DeadTime])); err != nil {
 		t.Error(err)
 	}
 }
@@ -303,8 +304,8 @@ func TestForeignPropertiesDoNotFollowToTheDeadLetterQueue(t *testing.T) {
 		Expiration: "60000", UserId: "guest", ContentType: "text/plain", Body: []byte("garbage"),
 	}))
 	d := p.take(t, DeadLetterQueue(p.queue))
-	if string(d.Body) != "garbage" || d.Headers[HeaderKind] != "invalid" || d.Headers[HeaderExchange] != p.exchange {
-		t.Errorf("dead-lettered %q with %v", d.Body, d.Headers[HeaderKind])
+	if string(d.Body) != "garbage" || d.Headers[message.DeadKind] != "invalid" || d.Headers[HeaderExchange] != p.exchange {
+		t.Errorf("dead-lettered %q with %v", d.Body, d.Headers[message.DeadKind])
 	}
 	if d.Expiration != "" || d.UserId != "" || d.Headers["CC"] != nil {
 		t.Error("properties of a stranger were kept")

@@ -9,19 +9,14 @@ import (
 	"parley.sh/services/kit/message"
 )
 
-// The headers that a message gets on its way through the ladder. Names do not begin
-// with "x-": those are the broker's.
+// The headers that a message gets on its way through the ladder, beside those of
+// package message where it is set aside. Names do not begin with "x-": those are the
+// broker's.
 const (
-	// HeaderAttempts is how many attempts have failed and count.
+	// HeaderAttempts is how many attempts have failed and count, on a rung. A dead
+	// letter has it as message.DeadAttempts instead, so that driving it again by
+	// putting it back starts over.
 	HeaderAttempts = "parley-attempts"
-	// HeaderKind is the fault.Kind of the last failure.
-	HeaderKind = "parley-kind"
-	// HeaderReason is the public text of the last failure.
-	HeaderReason = "parley-reason"
-	// HeaderFailedAt is when it failed, RFC 3339.
-	HeaderFailedAt = "parley-failed-at"
-	// HeaderQueue is the queue whose consumer failed.
-	HeaderQueue = "parley-queue"
 	// HeaderExchange and HeaderKey are where the message was sent at first: the way
 	// back from a rung goes through the default exchange.
 	HeaderExchange = "parley-exchange"

@@ -123,7 +123,8 @@ func FuzzDecode(f *testing.F) {
 		if m.Delivery.Attempt < 1 || m.Delivery.Place != "q" {
 			t.Fatalf("delivery %+v", m.Delivery)
 		}
-		i := copyOf(d, "q.retry", verdict{key: "1s", attempts: m.Delivery.Attempt}, failure(d, "q", errBroken, time.Now()))
+		rung := verdict{key: "1s", attempts: m.Delivery.Attempt}
+		i := copyOf(d, "q", rung, notes(d, "q", rung, errBroken))
 		if err := i.body.Headers.Validate(); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package rabbit
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,16 +61,15 @@ const maxReason = 500
 // by weight: the frame that carries them has 128 KiB.
 const maxForeign = 48 << 10
 
-// copyOf returns a failed delivery as it goes to a rung or to the dead-letter
-// queue. Everything is kept that can be: not what would make the broker expire it
-// (expiration), refuse it (user_id) or send it elsewhere too (CC, BCC), nor what the
-// broker notes itself (x-death and others).
-func copyOf(d *amqp.Delivery, exchange string, v verdict, failure amqp.Table) *item {
+// copyOf returns a failed delivery as it goes where its verdict sends it. Everything is
+// kept that can be: not what would make the broker expire it (expiration), refuse it
+// (user_id) or send it elsewhere too (CC, BCC), nor what the broker notes itself
+// (x-death and others).
+func copyOf(d *amqp.Delivery, queue string, v verdict, notes amqp.Table) *item {
 	headers := foreign(d.Headers)
-	maps.Copy(headers, failure)
-	headers[HeaderAttempts] = int64(v.attempts)
+	maps.Copy(headers, notes)
 	return &item{
-		exchange: exchange,
+		exchange: RetryExchange(queue),
 		key:      v.key,
 		body: amqp.Publishing{
 			Headers:         headers,
@@ -87,30 +87,37 @@ func copyOf(d *amqp.Delivery, exchange string, v verdict, failure amqp.Table) *i
 	}
 }
 
+// notes returns the headers that say how a message came to a rung, or to the
+// dead-letter queue because of err.
+func notes(d *amqp.Delivery, queue string, v verdict, err error) amqp.Table {
+	to := origin(d)
+	out := amqp.Table{HeaderExchange: to.Name, HeaderKey: to.RoutingKey}
+	if v.key != DeadLetterKey {
+		out[HeaderAttempts] = int64(v.attempts)
+		return out
+	}
+	out[message.DeadReason] = reason(err)
+	out[message.DeadKind] = fault.KindOf(err).String()
+	out[message.DeadAttempts] = strconv.Itoa(v.attempts)
+	out[message.DeadTime] = time.Now().UTC().Format(time.RFC3339)
+	out[message.DeadPlace] = queue
+	return out
+}
+
+// ours begins the names of all headers that adapters add.
+const ours = "parley-"
+
 // bare takes from a copy all that its sender chose but the body and what a
 // CloudEvent needs.
 func bare(i *item) {
 	headers := amqp.Table{}
 	for name, value := range i.body.Headers {
 		_, text := value.(string)
-		if text && strings.HasPrefix(name, message.AMQPPrefix) || strings.HasPrefix(name, "parley-") {
+		if text && strings.HasPrefix(name, message.AMQPPrefix) || strings.HasPrefix(name, ours) {
 			headers[name] = value
 		}
 	}
 	i.body = amqp.Publishing{Headers: headers, DeliveryMode: amqp.Persistent, Body: i.body.Body}
-}
-
-// failure returns the headers that say what went wrong in queue.
-func failure(d *amqp.Delivery, queue string, err error, at time.Time) amqp.Table {
-	to := origin(d)
-	return amqp.Table{
-		HeaderKind:     fault.KindOf(err).String(),
-		HeaderReason:   reason(err),
-		HeaderFailedAt: at.UTC().Format(time.RFC3339Nano),
-		HeaderQueue:    queue,
-		HeaderExchange: to.Name,
-		HeaderKey:      to.RoutingKey,
-	}
 }
 
 // reason returns the public text of err, and only that: headers travel.
@@ -164,7 +171,8 @@ func reserved(name string) bool {
 	case "CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count", "x-opt-deaths":
 		return true
 	}
-	return strings.HasPrefix(name, "x-first-death-") || strings.HasPrefix(name, "x-last-death-")
+	return strings.HasPrefix(name, "x-first-death-") || strings.HasPrefix(name, "x-last-death-") ||
+		strings.HasPrefix(name, ours)
 }
 
 // weight is at least what a header's value takes in a frame.

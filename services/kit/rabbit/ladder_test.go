@@ -11,15 +11,15 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"parley.sh/services/kit/fault"
+	"parley.sh/services/kit/message"
 )
 
 func TestDelayKey(t *testing.T) {
 	t.Parallel()
 	for delay, want := range map[time.Duration]string{
 		time.Second: "1s", 5 * time.Second: "5s", 30 * time.Second: "30s", 2 * time.Minute: "2m",
-		90 * time.Second: "1m30s", time.Hour: "1h", 90 * time.Minute: "1h30m", 24 * time.Hour: "24h",
-		50 * time.Millisecond: "50ms", 10 * time.Second: "10s", 20 * time.Minute: "20m", 10 * time.Hour: "10h",
-		time.Hour + time.Second: "1h0m1s",
+		90 * time.Second: "90s", time.Hour: "1h", 90 * time.Minute: "90m", 24 * time.Hour: "24h",
+		50 * time.Millisecond: "50ms", 1500 * time.Millisecond: "1500ms", time.Hour + time.Second: "3601s",
 	} {
 		if got := DelayKey(delay); got != want {
 			t.Errorf("DelayKey(%v) = %s, want %s", delay, got, want)
@@ -111,15 +111,37 @@ func TestHeadersThatTravel(t *testing.T) {
 	}
 }
 
+func TestNotesStartOverInTheDeadLetterQueue(t *testing.T) {
+	t.Parallel()
+	d := &amqp.Delivery{Exchange: "X", RoutingKey: "k", Headers: amqp.Table{HeaderAttempts: int64(1), message.DeadKind: "old"}}
+	want := amqp.Table{HeaderExchange: "X", HeaderKey: "k", HeaderAttempts: int64(2)}
+	rung := verdict{key: "1s", attempts: 2}
+	if diff := cmp.Diff(want, copyOf(d, "q", rung, notes(d, "q", rung, errBroken)).body.Headers); diff != "" {
+		t.Errorf("on a rung (-want +got):\n%s", diff)
+	}
+	dead := verdict{key: DeadLetterKey, attempts: 2}
+	got := copyOf(d, "q", dead, notes(d, "q", dead, fault.New(fault.Invalid, "bad"))).body.Headers
+	if _, err := time.Parse(time.RFC3339, fmt.Sprint(got[message.DeadTime])); err != nil {
+		t.Error(err)
+	}
+	delete(got, message.DeadTime)
+	want = amqp.Table{
+		HeaderExchange: "X", HeaderKey: "k", message.DeadReason: "bad", message.DeadKind: "invalid",
+		message.DeadAttempts: "2", message.DeadPlace: "q",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("set aside (-want +got):\n%s", diff)
+	}
+}
+
 func TestBareCopyKeepsWhatIsOurs(t *testing.T) {
 	t.Parallel()
 	d := &amqp.Delivery{Headers: amqp.Table{"cloudEvents_id": "1", "odd": amqp.Table{}}, ReplyTo: "x", Body: []byte("b")}
-	i := copyOf(d, "q.retry", verdict{key: "1s", attempts: 2}, failure(d, "q", errBroken, time.Unix(0, 0)))
+	rung := verdict{key: "1s", attempts: 2}
+	i := copyOf(d, "q", rung, notes(d, "q", rung, errBroken))
 	bare(i)
 	want := amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte("b"), Headers: amqp.Table{
-		"cloudEvents_id": "1", HeaderAttempts: int64(2), HeaderKind: "internal",
-		HeaderReason: "Internal Server Error", HeaderQueue: "q", HeaderExchange: "", HeaderKey: "",
-		HeaderFailedAt: "1970-01-01T00:00:00Z",
+		"cloudEvents_id": "1", HeaderAttempts: int64(2), HeaderExchange: "", HeaderKey: "",
 	}}
 	if diff := cmp.Diff(want, i.body); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

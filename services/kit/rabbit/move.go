@@ -33,8 +33,7 @@ const (
 // missing or the broker takes nothing, the delivery stays unacknowledged and somebody
 // is told; it is let go when its subscription ends or the consumer stops.
 func (c *Consumer) move(ctx context.Context, sub *subscription, m move) bool {
-	i := copyOf(m.delivery, RetryExchange(c.queue), m.verdict,
-		failure(m.delivery, c.queue, m.err, time.Now()))
+	i := copyOf(m.delivery, c.queue, m.verdict, notes(m.delivery, c.queue, m.verdict, m.err))
 	pauses := backoff{low: moveLow, high: moveHigh}
 	for tries := 0; !sub.ended() && ctx.Err() == nil; tries++ {
 		err := c.publish(ctx, sub, i)
