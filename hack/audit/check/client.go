@@ -2,6 +2,7 @@ package check
 
 import (
 	"net/http"
+	"slices"
 
 	"parley.sh/hack/audit/evidence"
 	"parley.sh/hack/load/journal"
@@ -61,6 +62,17 @@ func litter(e *evidence.Evidence) map[string]int {
 		}
 	}
 	return places
+}
+
+// onTopic returns the records of a topic but for litter.
+func onTopic(e *evidence.Evidence, topic string) []evidence.Record {
+	keys := map[string]bool{}
+	for _, l := range e.Journal {
+		if l.Kind == journal.Littering {
+			keys[l.OrderID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(e.Topics[topic]), func(r evidence.Record) bool { return keys[r.Key] })
 }
 
 // accepted compares every answer with the rows.
@@ -175,7 +187,7 @@ func known(e *evidence.Evidence, r *report) {
 		seen("the carrier's statement", p.OrderID)
 	}
 	for _, topic := range []string{"Orders", "Inventory", "Payments", "Shipments"} {
-		for _, record := range e.Topics[topic] {
+		for _, record := range onTopic(e, topic) {
 			seen("topic "+topic, record.Subject)
 		}
 	}

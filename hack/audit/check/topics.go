@@ -49,7 +49,7 @@ var eventTypes = map[string]string{
 // repetition must be equal to the byte.
 func firsts(e *evidence.Evidence, topic string, r *report) map[string][]evidence.Record {
 	byID, byOrder := map[string]evidence.Record{}, map[string][]evidence.Record{}
-	for _, record := range e.Topics[topic] {
+	for _, record := range onTopic(e, topic) {
 		if record.Key != record.Subject {
 			r.add(record.Subject, "%s at %s/%d/%d has the key %q", record.Type, topic, record.Partition, record.Offset, record.Key)
 		}
@@ -231,7 +231,7 @@ func amounts(id string, records []evidence.Record, want evidence.Money, r *repor
 // stockTopic compares the last level of each product with its row.
 func stockTopic(e *evidence.Evidence, r *report) {
 	last := map[string]contract.StockLevelChangedEvent{}
-	for _, record := range e.Topics[contract.TopicStock] {
+	for _, record := range onTopic(e, contract.TopicStock) {
 		var level contract.StockLevelChangedEvent
 		if err := json.Unmarshal(record.Data, &level); err != nil || level.ProductID != record.Key {
 			r.add(record.Key, "the level at %d/%d is not one", record.Partition, record.Offset)

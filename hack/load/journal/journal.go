@@ -76,7 +76,8 @@ type Line struct {
 	// Status and OrderID are those of the answer; Cancelling has the OrderID too.
 	Status  int    `json:"status,omitempty"`
 	OrderID string `json:"orderId,omitempty"`
-	// Place is where litter will lie: a dead-letter topic or queue.
+	// Place is where litter will lie: a dead-letter topic or queue. Its OrderID is the
+	// key that it was sent under, which is no order.
 	Place string `json:"place,omitempty"`
 }
 
