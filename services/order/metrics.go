@@ -20,6 +20,7 @@ type metrics struct {
 	unsettled *prometheus.GaugeVec
 	oldest    prometheus.Gauge
 	streams   prometheus.Gauge
+	heard     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -47,8 +48,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "order_event_streams", Help: "Event streams that are open on this replica.",
 		}),
+		heard: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "order_stock_heard_timestamp_seconds",
+			Help: "When this replica last got a message of Stock. Inventory repeats every level once a minute: " +
+				"if no replica hears anything for longer, look at inventory.",
+		}),
 	}
-	reg.MustRegister(m.changes, m.checked, m.asked, m.alerts, m.unsettled, m.oldest, m.streams)
+	reg.MustRegister(m.changes, m.checked, m.asked, m.alerts, m.unsettled, m.oldest, m.streams, m.heard)
 	return m
 }
 
@@ -77,7 +83,9 @@ type unsettledReader interface {
 }
 
 // states are shown even where they count nothing.
-var states = []machine.State{machine.Placed, machine.Confirmed, machine.Cancelling, machine.Shipped, machine.Cancelled}
+var states = []machine.State{
+	machine.Placed, machine.Confirmed, machine.Cancelling, machine.Shipped, machine.Cancelled,
+}
 
 // sample returns a job that looks at the unsettled orders every now and then.
 func (m *metrics) sample(r unsettledReader, every time.Duration, log *slog.Logger) func(context.Context) error {

@@ -62,7 +62,7 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	s.Consume(kafka.ConsumerConfig{Group: bus.Group, Topics: bus.FactTopics()}, bus.Facts(useCases))
 	s.Consume(kafka.ConsumerConfig{
 		Group: bus.LevelGroup, Topics: []string{contract.TopicStock}, CaughtUp: freshness.CaughtUp,
-	}, bus.Level(orders))
+	}, bus.Level(orders, meter.heard.SetToCurrentTime))
 	s.Subscribe(rabbit.SubscriberConfig{
 		Exchange: contract.OrderUpdates, Resumed: func(context.Context) { hints.NotifyAll() },
 	}, bus.Hint(hints))

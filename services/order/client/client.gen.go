@@ -563,7 +563,8 @@ type ClientInterface interface {
 	// StreamOrder The changes of one order as they happen
 	//
 	// Server-Sent Events. The id of an event is the version of the order after it. The stream starts
-	// after `Last-Event-ID`, or with the first change, and ends when the order is settled.
+	// after `Last-Event-ID`, or with the first change, and ends when the order is settled. An
+	// EventSource that comes back after that is told by 204 that there is no more.
 	//
 	// Corresponds with GET /api/orders/{orderId}/events (the `StreamOrder` operationId).
 	StreamOrder(ctx context.Context, orderID OrderID, params *StreamOrderParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -680,7 +681,8 @@ func (c *Client) CancelOrder(ctx context.Context, orderID OrderID, reqEditors ..
 // StreamOrder The changes of one order as they happen
 //
 // Server-Sent Events. The id of an event is the version of the order after it. The stream starts
-// after `Last-Event-ID`, or with the first change, and ends when the order is settled.
+// after `Last-Event-ID`, or with the first change, and ends when the order is settled. An
+// EventSource that comes back after that is told by 204 that there is no more.
 //
 // Corresponds with GET /api/orders/{orderId}/events (the `StreamOrder` operationId).
 func (c *Client) StreamOrder(ctx context.Context, orderID OrderID, params *StreamOrderParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1111,7 +1113,8 @@ type ClientWithResponsesInterface interface {
 	// StreamOrderWithResponse The changes of one order as they happen
 	//
 	// Server-Sent Events. The id of an event is the version of the order after it. The stream starts
-	// after `Last-Event-ID`, or with the first change, and ends when the order is settled.
+	// after `Last-Event-ID`, or with the first change, and ends when the order is settled. An
+	// EventSource that comes back after that is told by 204 that there is no more.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1566,7 +1569,8 @@ func (c *ClientWithResponses) CancelOrderWithResponse(ctx context.Context, order
 // StreamOrderWithResponse The changes of one order as they happen
 //
 // Server-Sent Events. The id of an event is the version of the order after it. The stream starts
-// after `Last-Event-ID`, or with the first change, and ends when the order is settled.
+// after `Last-Event-ID`, or with the first change, and ends when the order is settled. An
+// EventSource that comes back after that is told by 204 that there is no more.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -1834,6 +1838,9 @@ func ParseStreamOrderResponse(rsp *http.Response) (*StreamOrderResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {

@@ -83,8 +83,9 @@ func event(c order.Change, e order.Entry) (contract.Payload, error) {
 
 func placed(c order.Change, e order.Entry) contract.OrderPlacedEvent {
 	return contract.OrderPlacedEvent{
-		OrderID: e.OrderID, Version: e.Version, CustomerID: c.Order.CustomerID, Items: items(c.Order), Amount: amount(c.Order),
-		Token: c.Token, Level: c.Order.Level, ShipTo: c.Order.Address,
+		OrderID: e.OrderID, Version: e.Version, CustomerID: c.Order.CustomerID,
+		Items: items(c.Order), Amount: amount(c.Order), Token: c.Token,
+		Level: c.Order.Level, ShipTo: c.Order.Address,
 	}
 }
 
@@ -93,7 +94,8 @@ func work(o order.Order, w machine.Work) (contract.Payload, error) {
 	switch w {
 	case machine.FulfilOrder:
 		return contract.FulfilOrder{
-			OrderID: id, OrderVersion: version, Items: items(o), Amount: amount(o), Level: o.Level, ShipTo: o.Address,
+			OrderID: id, OrderVersion: version, Items: items(o), Amount: amount(o),
+			Level: o.Level, ShipTo: o.Address,
 		}, nil
 	case machine.UndoOrder:
 		return contract.UndoOrder{OrderID: id, OrderVersion: version, Reason: reason}, nil

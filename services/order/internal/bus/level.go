@@ -21,9 +21,11 @@ type Levels interface {
 }
 
 // Level returns the handler of Stock. It needs no inbox: an older or equal version
-// changes nothing.
-func Level(l Levels) message.Handler {
+// changes nothing. heard is told of every message, also of those that say nothing new:
+// inventory repeats every level, so silence means trouble.
+func Level(l Levels, heard func()) message.Handler {
 	handle := contract.Handle(func(ctx context.Context, m message.Message, e contract.StockLevelChangedEvent) error {
+		heard()
 		return l.SaveLevel(ctx, order.StockLevel{
 			ProductID: e.ProductID, Version: e.Version, Stock: e.Stock,
 			Price:     order.Money{AmountMinor: e.Price.AmountMinor, Currency: e.Price.Currency},

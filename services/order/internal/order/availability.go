@@ -157,13 +157,15 @@ func liveError(errs []error) error {
 		switch {
 		case err == nil:
 		case fault.Is(err, fault.NotFound):
-			unknown = append(unknown, fault.Field{Name: fmt.Sprintf("items[%d].productId", i), Rule: "must be a product of the catalogue"})
+			unknown = append(unknown, fault.Field{
+				Name: fmt.Sprintf("items[%d].productId", i), Rule: "must be a product of the catalogue",
+			})
 		default:
 			return fmt.Errorf("check the stock: %w", firstCause(errs))
 		}
 	}
 	if len(unknown) > 0 {
-		return fault.InvalidFields("the order is not valid", unknown...)
+		return invalid(unknown...)
 	}
 	return nil
 }
@@ -214,7 +216,9 @@ func price(wanted []Wanted, levels []Level, compare bool) ([]Item, error) {
 			return nil, fault.New(fault.Unavailable, "the price of an item is not known at the moment")
 		}
 		if compare && levels[i].Stock < w.Quantity {
-			short = append(short, fault.Field{Name: fmt.Sprintf("items[%d].quantity", i), Rule: "must be at most what is in stock"})
+			short = append(short, fault.Field{
+				Name: fmt.Sprintf("items[%d].quantity", i), Rule: "must be at most what is in stock",
+			})
 		}
 		items[i] = Item{ProductID: w.ProductID, Quantity: w.Quantity, UnitPrice: levels[i].Price}
 	}

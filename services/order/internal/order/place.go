@@ -24,7 +24,10 @@ func (s *Service) Place(ctx context.Context, r Request) (Order, error) {
 	if err != nil {
 		return s.refuse(ctx, r, err)
 	}
-	key := Key{CustomerID: r.CustomerID, Key: r.Key, Fingerprint: r.Fingerprint(), OrderID: c.Order.ID, At: c.Order.PlacedAt}
+	key := Key{
+		CustomerID: r.CustomerID, Key: r.Key, Fingerprint: r.Fingerprint(),
+		OrderID: c.Order.ID, At: c.Order.PlacedAt,
+	}
 	err = s.store.Create(ctx, c, key)
 	if errors.Is(err, ErrKeyTaken) {
 		return s.refuse(ctx, r, err)
@@ -77,8 +80,9 @@ func (s *Service) draft(ctx context.Context, r Request) (Change, error) {
 	}
 	at := s.now()
 	o := Order{
-		ID: s.newID(), CustomerID: r.CustomerID, Items: items, Amount: amount, Level: r.Level, Address: r.Address,
-		Trace: s.trace(ctx), PlacedAt: at, DeadlineAt: at.Add(s.timing.Deadline),
+		ID: s.newID(), CustomerID: r.CustomerID, Items: items, Amount: amount,
+		Level: r.Level, Address: r.Address, Trace: s.trace(ctx),
+		PlacedAt: at, DeadlineAt: at.Add(s.timing.Deadline),
 	}
 	c := o.change(machine.New(), at, s.timing)
 	c.Token = r.Token

@@ -15,18 +15,18 @@ const MaxAmount int64 = 1<<53 - 1
 // total above MaxAmount, are Invalid.
 func Total(items []Item) (Money, error) {
 	if len(items) == 0 {
-		return Money{}, fault.InvalidFields("the order is not valid", fault.Field{Name: "items", Rule: "must hold 1 to 100 items"})
+		return Money{}, invalid(fault.Field{Name: "items", Rule: "must hold 1 to 100 items"})
 	}
 	total := Money{Currency: items[0].UnitPrice.Currency}
 	for i, item := range items {
 		if item.UnitPrice.Currency != total.Currency {
-			return Money{}, fault.InvalidFields("the order is not valid", fault.Field{
+			return Money{}, invalid(fault.Field{
 				Name: fmt.Sprintf("items[%d].productId", i), Rule: "must be sold in the currency of the first item",
 			})
 		}
 		sum, ok := addProduct(total.AmountMinor, item.Quantity, item.UnitPrice.AmountMinor)
 		if !ok {
-			return Money{}, fault.InvalidFields("the order is not valid", fault.Field{
+			return Money{}, invalid(fault.Field{
 				Name: "items", Rule: fmt.Sprintf("must cost at most %d minor units together", MaxAmount),
 			})
 		}

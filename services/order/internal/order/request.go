@@ -53,7 +53,8 @@ func (r Request) Validate() error {
 			bad = append(bad, fault.Field{Name: name, Rule: rule})
 		}
 	}
-	check(matches(keyPattern, r.Key, MaxKey), "Idempotency-Key", "must be 1 to 128 printable characters without spaces")
+	check(matches(keyPattern, r.Key, MaxKey), "Idempotency-Key",
+		"must be 1 to 128 printable characters without spaces")
 	check(matches(customerPattern, r.CustomerID, maxCustomer), "customerId",
 		"must be 1 to 64 of letters, digits, dot, underscore, at and dash")
 	check(matches(tokenPattern, r.Token, maxToken), "payment.token",
@@ -66,9 +67,14 @@ func (r Request) Validate() error {
 		bad = append(bad, checkItems(r.Items)...)
 	}
 	if len(bad) > 0 {
-		return fault.InvalidFields("the order is not valid", bad...)
+		return invalid(bad...)
 	}
 	return nil
+}
+
+// invalid refuses an order for the fields given.
+func invalid(fields ...fault.Field) error {
+	return fault.InvalidFields("the order is not valid", fields...)
 }
 
 func checkItems(items []Wanted) []fault.Field {
@@ -78,13 +84,17 @@ func checkItems(items []Wanted) []fault.Field {
 		name := fmt.Sprintf("items[%d].productId", i)
 		switch {
 		case !matches(productPattern, item.ProductID, maxProductID):
-			bad = append(bad, fault.Field{Name: name, Rule: "must be 1 to 64 of letters, digits, dot, underscore and dash"})
+			bad = append(bad, fault.Field{
+				Name: name, Rule: "must be 1 to 64 of letters, digits, dot, underscore and dash",
+			})
 		case seen[item.ProductID]:
 			bad = append(bad, fault.Field{Name: name, Rule: "must be in the order once: add the quantities"})
 		}
 		seen[item.ProductID] = true
 		if item.Quantity < 1 || item.Quantity > MaxQuantity {
-			bad = append(bad, fault.Field{Name: fmt.Sprintf("items[%d].quantity", i), Rule: "must be 1 to 1000000"})
+			bad = append(bad, fault.Field{
+				Name: fmt.Sprintf("items[%d].quantity", i), Rule: "must be 1 to 1000000",
+			})
 		}
 	}
 	return bad

@@ -758,6 +758,14 @@ func (response StreamOrder200TextEventStreamResponse) VisitStreamOrderResponse(w
 	}
 }
 
+type StreamOrder204Response struct {
+}
+
+func (response StreamOrder204Response) VisitStreamOrderResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
 type StreamOrder404ApplicationProblemPlusJSONResponse struct {
 	ProblemApplicationProblemPlusJSONResponse
 }

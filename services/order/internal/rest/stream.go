@@ -11,9 +11,8 @@ import (
 	"parley.sh/services/order/internal/order"
 )
 
-// StreamOrder implements StrictServerInterface. An order that is settled and seen
-// to its end answers an empty stream: EventSource would otherwise come back for ever
-// only if the stream ended in an error.
+// StreamOrder implements StrictServerInterface. An EventSource comes back whenever a
+// stream ends; 204 tells it to stop (WHATWG HTML, chapter 9.2).
 func (h *Handler) StreamOrder(ctx context.Context, r StreamOrderRequestObject) (StreamOrderResponseObject, error) {
 	after, err := lastVersion(r.Params.LastEventID)
 	if err != nil {
@@ -23,9 +22,10 @@ func (h *Handler) StreamOrder(ctx context.Context, r StreamOrderRequestObject) (
 	if err != nil {
 		return nil, err
 	}
-	s := h.stream(ctx, o.ID, &orderSource{reader: h.reader, id: o.ID, after: after})
-	s.over = o.Progress.Settled && after >= o.Progress.Version
-	return s, nil
+	if o.Progress.Settled && after >= o.Progress.Version {
+		return StreamOrder204Response{}, nil
+	}
+	return h.stream(ctx, o.ID, &orderSource{reader: h.reader, id: o.ID, after: after}), nil
 }
 
 // StreamOrders implements StrictServerInterface.
@@ -61,7 +61,6 @@ type stream struct {
 	open      func(delta int)
 	id        string
 	source    source
-	over      bool
 }
 
 // VisitStreamOrderResponse implements StreamOrderResponseObject.
@@ -81,7 +80,7 @@ func (s *stream) serve(w http.ResponseWriter) error {
 	hints, end := s.watcher.hints.Watch(s.id)
 	defer end()
 	out, err := web.OpenEvents(w)
-	if err != nil || s.over { // the client is gone, and there is nobody to tell
+	if err != nil { // the client is gone, and there is nobody to tell
 		return nil
 	}
 	tick, beat := time.NewTicker(s.watcher.tick), time.NewTicker(s.heartbeat)

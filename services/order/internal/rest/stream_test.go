@@ -31,7 +31,9 @@ func TestStreamOfOneOrder(t *testing.T) {
 	resumed := w.stream(path, "2")
 	resumed.want("3 shipped", "4 settled")
 	resumed.ended()
-	w.stream(path, "4").ended()
+	if s := w.stream(path, "4"); s.resp.StatusCode != http.StatusNoContent {
+		t.Errorf("a stream that has no more to send answers %d, want 204", s.resp.StatusCode)
+	}
 	w.stream(path, "0").want("1 placed", "2 confirmed", "3 shipped", "4 settled")
 }
 

@@ -27,7 +27,9 @@ func (s *Store) Due(ctx context.Context, c order.Clock, now time.Time, limit int
 
 // UpdateDue implements order.Agenda. Two replicas find the same orders; the second
 // finds the row locked and skips it, or finds its clock moved on.
-func (s *Store) UpdateDue(ctx context.Context, id string, c order.Clock, now time.Time, decide order.Decide) (bool, error) {
+func (s *Store) UpdateDue(
+	ctx context.Context, id string, c order.Clock, now time.Time, decide order.Decide,
+) (bool, error) {
 	var made *order.Change
 	err := s.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		made = nil

@@ -39,15 +39,12 @@ const entryColumns = "order_id::text, version, event, reason, tracking_number, a
 
 // Timeline implements order.Reader.
 func (s *Store) Timeline(ctx context.Context, id string, after int) ([]order.Entry, error) {
-	rows, err := s.db.Query(ctx, "SELECT "+entryColumns+" FROM timeline WHERE order_id = $1 AND version > $2 ORDER BY version",
-		id, after)
+	rows, err := s.db.Query(ctx, "SELECT "+entryColumns+` FROM timeline
+		WHERE order_id = $1 AND version > $2 ORDER BY version`, id, after)
 	if err != nil {
 		return nil, postgres.Map(err)
 	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (order.Entry, error) {
-		e, err := scanEntry(row)
-		return e, err
-	})
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (order.Entry, error) { return scanEntry(row) })
 	return entries, postgres.Map(err)
 }
 

@@ -19,8 +19,9 @@ type querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-const columns = `id::text, customer_id, state, reason, stock, money, parcel, settled, version, amount_minor, currency,
-	items, level, address, tracking_number, trace, placed_at, updated_at, deadline_at, ask_at, asked`
+const columns = `id::text, customer_id, state, reason, stock, money, parcel, settled, version,
+	amount_minor, currency, items, level, address, tracking_number, trace,
+	placed_at, updated_at, deadline_at, ask_at, asked`
 
 // The locks that selectOrder can take.
 const lockOrder = " FOR UPDATE"
@@ -74,7 +75,8 @@ func scanOrder(row pgx.CollectableRow) (order.Order, error) {
 	var items []byte
 	var deadline, ask *time.Time
 	p := &o.Progress
-	err := row.Scan(&o.ID, &o.CustomerID, &p.State, &p.Reason, &p.Stock, &p.Money, &p.Parcel, &p.Settled, &p.Version,
+	err := row.Scan(&o.ID, &o.CustomerID,
+		&p.State, &p.Reason, &p.Stock, &p.Money, &p.Parcel, &p.Settled, &p.Version,
 		&o.Amount.AmountMinor, &o.Amount.Currency, &items, &o.Level, &o.Address, &o.TrackingNumber, &o.Trace,
 		&o.PlacedAt, &o.UpdatedAt, &deadline, &ask, &o.Asked)
 	if err != nil {
@@ -103,10 +105,11 @@ func nullable(t time.Time) *time.Time {
 func insertOrder(ctx context.Context, tx pgx.Tx, c order.Change, items []byte) error {
 	o, p := c.Order, c.Order.Progress
 	b := &pgx.Batch{}
-	b.Queue(`INSERT INTO orders (id, customer_id, state, version, amount_minor, currency, items, level, address, trace,
-		placed_at, updated_at, deadline_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		o.ID, o.CustomerID, string(p.State), p.Version, o.Amount.AmountMinor, o.Amount.Currency, items, o.Level, o.Address,
-		o.Trace, o.PlacedAt, o.UpdatedAt, nullable(o.DeadlineAt))
+	b.Queue(`INSERT INTO orders (id, customer_id, state, version, amount_minor, currency, items,
+			level, address, trace, placed_at, updated_at, deadline_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		o.ID, o.CustomerID, string(p.State), p.Version, o.Amount.AmountMinor, o.Amount.Currency, items,
+		o.Level, o.Address, o.Trace, o.PlacedAt, o.UpdatedAt, nullable(o.DeadlineAt))
 	queueEntries(b, c.Entries)
 	return postgres.Map(tx.SendBatch(ctx, b).Close())
 }
@@ -114,8 +117,9 @@ func insertOrder(ctx context.Context, tx pgx.Tx, c order.Change, items []byte) e
 func updateOrder(ctx context.Context, tx pgx.Tx, c order.Change) error {
 	o, p := c.Order, c.Order.Progress
 	b := &pgx.Batch{}
-	b.Queue(`UPDATE orders SET state = $2, reason = $3, stock = $4, money = $5, parcel = $6, settled = $7, version = $8,
-		tracking_number = $9, updated_at = $10, deadline_at = $11, ask_at = $12, asked = $13 WHERE id = $1`,
+	b.Queue(`UPDATE orders SET state = $2, reason = $3, stock = $4, money = $5, parcel = $6, settled = $7,
+			version = $8, tracking_number = $9, updated_at = $10, deadline_at = $11, ask_at = $12, asked = $13
+		WHERE id = $1`,
 		o.ID, string(p.State), string(p.Reason), int(p.Stock), int(p.Money), int(p.Parcel), p.Settled, p.Version,
 		o.TrackingNumber, o.UpdatedAt, nullable(o.DeadlineAt), nullable(o.AskAt), o.Asked)
 	queueEntries(b, c.Entries)
@@ -124,7 +128,8 @@ func updateOrder(ctx context.Context, tx pgx.Tx, c order.Change) error {
 
 func queueEntries(b *pgx.Batch, entries []order.Entry) {
 	for _, e := range entries {
-		b.Queue(`INSERT INTO timeline (order_id, version, event, reason, tracking_number, at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		b.Queue(`INSERT INTO timeline (order_id, version, event, reason, tracking_number, at)
+			VALUES ($1, $2, $3, $4, $5, $6)`,
 			e.OrderID, e.Version, string(e.Event), string(e.Reason), e.TrackingNumber, e.At)
 	}
 }

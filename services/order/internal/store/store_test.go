@@ -53,7 +53,7 @@ func newStore(db *postgres.DB) *store.Store {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	servertest.Database(t) // skips here rather than in every part
-	storetest.Run(t, func(t *testing.T) storetest.Store { return newStore(open(t, servertest.Database(t))) })
+	storetest.Run(t, func(t *testing.T) storetest.Store { t.Helper(); return newStore(open(t, servertest.Database(t))) })
 }
 
 func count(t *testing.T, db *postgres.DB, sql string, args ...any) int {
