@@ -20,7 +20,8 @@ func (e *Exchange) Problems() []Problem {
 	p.when(s.Type != "" && (!exchangeType.MatchString(s.Type) || len(s.Type) > 64), "spec.type",
 		"is %q; it must be direct, fanout, topic, headers or a plugin's x-...", brief(s.Type))
 	p.text("spec.alternateExchange", s.AlternateExchange)
-	p.when(s.AlternateExchange != "" && s.AlternateExchange == e.ExchangeName(), "spec.alternateExchange", "is the exchange itself: name another")
+	p.when(s.AlternateExchange != "" && s.AlternateExchange == e.ExchangeName(), "spec.alternateExchange",
+		"is the exchange itself: name another")
 	p.arguments("spec.arguments", s.Arguments, 32)
 	_, given := s.Arguments["alternate-exchange"]
 	p.when(given, "spec.arguments[alternate-exchange]", "has a field of its own: use spec.alternateExchange")

@@ -88,7 +88,8 @@ func (p *problems) queueType(q *Queue) {
 	p.when(stream && s.Overflow != "", "spec.overflow", "is set; a stream always forgets its oldest: leave it out")
 	p.when(stream && s.DeadLetter != nil, "spec.deadLetter", "is set; a stream cannot dead-letter: leave it out")
 	p.when(stream && s.Retry != nil, "spec.retry", "is set; a stream cannot retry: leave it out")
-	p.when(t != Quorum && s.DeliveryLimit != nil, "spec.deliveryLimit", "is set; only a quorum queue counts deliveries: leave it out")
+	p.when(t != Quorum && s.DeliveryLimit != nil, "spec.deliveryLimit",
+		"is set; only a quorum queue counts deliveries: leave it out")
 }
 
 func (p *problems) queueLimits(s *QueueSpec) {

@@ -23,14 +23,14 @@ func applyCommand(w *World) *cobra.Command {
 			"    --broker 'RabbitmqCluster/parley=amqp://guest@127.0.0.1:5672/' --wait 60s",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			max, err := plan.ParseRisk(risk)
-			if err == nil && max == plan.Blocked {
+			limit, err := plan.ParseRisk(risk)
+			if err == nil && limit == plan.Blocked {
 				err = errors.New("nothing can allow what is blocked: it is safe, disruptive or destructive")
 			}
 			if err != nil {
 				return fmt.Errorf("--max-risk: %w", err)
 			}
-			return runApply(c.Context(), w, f, max)
+			return runApply(c.Context(), w, f, limit)
 		},
 	}
 	f.manifests(c)
@@ -39,7 +39,7 @@ func applyCommand(w *World) *cobra.Command {
 	return c
 }
 
-func runApply(ctx context.Context, w *World, f *flags, max plan.Risk) error {
+func runApply(ctx context.Context, w *World, f *flags, limit plan.Risk) error {
 	list, err := prepare(w, f)
 	if err != nil {
 		return err
@@ -47,22 +47,16 @@ func runApply(ctx context.Context, w *World, f *flags, max plan.Risk) error {
 	r := &applyReport{w: w, quiet: f.output == "json"}
 	for _, t := range list {
 		r.begin(t)
-		results, err := apply(ctx, w, f, t, broker.Options{MaxRisk: max, Progress: r.step})
+		s, err := t.reach(ctx, w, f.wait)
+		if err != nil {
+			r.end(t, nil, err)
+			continue
+		}
+		results, err := broker.Apply(ctx, s, t.want, broker.Options{MaxRisk: limit, Progress: r.step})
 		r.end(t, results, err)
+		_ = s.Close()
 	}
 	return r.conclude()
-}
-
-func apply(ctx context.Context, w *World, f *flags, t target, opts broker.Options) ([]broker.Result, error) {
-	s, err := open(t.address)
-	if err != nil {
-		return nil, err
-	}
-	defer s.Close()
-	if err := await(ctx, w, f, t, s); err != nil {
-		return nil, err
-	}
-	return broker.Apply(ctx, s, t.want, opts)
 }
 
 // applyReport is what apply says: each step as it becomes known, then the sums.

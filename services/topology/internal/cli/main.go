@@ -69,6 +69,7 @@ func command(w *World) *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetArgs(w.Args)
 	root.SetIn(w.Stdin)

@@ -60,14 +60,11 @@ func prepare(w *World, f *flags) ([]target, error) {
 }
 
 func preview(ctx context.Context, w *World, f *flags, t target) (plan.Plan, error) {
-	s, err := open(t.address)
+	s, err := t.reach(ctx, w, f.wait)
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	defer s.Close()
-	if err := await(ctx, w, f, t, s); err != nil {
-		return plan.Plan{}, err
-	}
 	return broker.Preview(ctx, s, t.want)
 }
 

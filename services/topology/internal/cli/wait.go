@@ -14,12 +14,21 @@ const (
 	lastPause  = 5 * time.Second
 )
 
-// await asks the broker until it answers, for as long as the command may wait. It
-// says once what it waits for.
-func await(ctx context.Context, w *World, f *flags, t target, s broker.Session) error {
-	if f.wait <= 0 {
-		return nil
+// reach opens a session to the target's broker. It asks until the broker answers,
+// for as long as the command may wait, and says once what it waits for.
+func (t target) reach(ctx context.Context, w *World, wait time.Duration) (broker.Session, error) {
+	s, err := open(t.address)
+	if err != nil || wait <= 0 {
+		return s, err
 	}
+	if err := t.await(ctx, w, wait, s); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (t target) await(ctx context.Context, w *World, wait time.Duration, s broker.Session) error {
 	began := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		_, err := s.Observe(ctx, t.want)
@@ -29,12 +38,12 @@ func await(ctx context.Context, w *World, f *flags, t target, s broker.Session) 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		left := f.wait - time.Since(began)
+		left := wait - time.Since(began)
 		if left <= 0 {
-			return fmt.Errorf("waited %s: %w", f.wait, err)
+			return fmt.Errorf("waited %s: %w", wait, err)
 		}
 		if pause == firstPause {
-			fmt.Fprintf(w.Stderr, "%s: waiting up to %s: %v\n", t.ref, f.wait, err)
+			fmt.Fprintf(w.Stderr, "%s: waiting up to %s: %v\n", t.ref, wait, err)
 		}
 		if !sleep(ctx, min(pause, left)) {
 			return ctx.Err()

@@ -24,7 +24,9 @@ func Load(paths []string, stdin io.Reader) ([]Document, error) {
 		l.path(path)
 	}
 	if len(l.problems) == 0 && len(l.documents) == 0 {
-		l.problems = append(l.problems, Problem{File: strings.Join(paths, ", "), Rule: "holds no manifest: name a file or a folder that does"})
+		l.problems = append(l.problems, Problem{
+			File: strings.Join(paths, ", "), Rule: "holds no manifest: name a file or a folder that does",
+		})
 	}
 	l.unique()
 	if len(l.problems) > 0 {

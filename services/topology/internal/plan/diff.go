@@ -101,9 +101,13 @@ func (d *differ) vhost(name string) (*Vhost, bool) {
 	return &Vhost{}, false
 }
 
-// create adds the step that makes an object, blocked if its vhost is not there.
-func (d *differ) create(p phase, owner Owner, o Object, fields []Field, needs ...ID) *draft {
-	s := Step{Key: Key{Create, o.ID()}, Owner: owner.Name, Fields: fields, Object: o}
+// making is a step that makes an object.
+func making(owner Owner, o Object, fields []Field) Step {
+	return Step{Key: Key{Create, o.ID()}, Owner: owner.Name, Fields: fields, Object: o}
+}
+
+// create adds a step that makes an object, blocked if its vhost is not there.
+func (d *differ) create(p phase, s Step, needs ...ID) *draft {
 	if s.ID.Kind != KindTopic {
 		if _, ok := d.vhost(s.ID.Vhost); !ok {
 			s.raise(Blocked, "vhost "+label(s.ID.Vhost)+" is not there; it is never made from here: "+

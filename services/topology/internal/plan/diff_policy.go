@@ -40,7 +40,7 @@ func (d *differ) policy(w *WantPolicy, vhost *Vhost, there bool, fields []Field)
 		d.change(w.phase(), w.Owner, s, w.Needs...)
 		return
 	}
-	c := d.create(w.phase(), w.Owner, &w.Policy, fields, w.Needs...)
+	c := d.create(w.phase(), making(w.Owner, &w.Policy, fields), w.Needs...)
 	c.Risk = max(c.Risk, s.Risk)
 	c.Reason += s.Reason
 	if w.Owner.Untouchable && vhost.has(w.Target) {

@@ -12,7 +12,8 @@ func (d *differ) exchanges() {
 		vhost, _ := d.vhost(w.Vhost)
 		have, there := vhost.Exchanges[w.Name]
 		if !there {
-			d.create(phaseExchange, w.Owner, &w.Exchange, exchangeFields(&Exchange{}, &w.Exchange, true), w.Policy)
+			fields := exchangeFields(&Exchange{}, &w.Exchange, true)
+			d.create(phaseExchange, making(w.Owner, &w.Exchange, fields), w.Policy)
 			continue
 		}
 		fields := exchangeFields(&have, &w.Exchange, false)
@@ -64,7 +65,8 @@ func (d *differ) queues() {
 			continue
 		}
 		if !there {
-			d.create(p, w.Owner, &w.Queue, queueFields(&Queue{}, &w.Queue, true), w.Policy)
+			fields := queueFields(&Queue{}, &w.Queue, true)
+			d.create(p, making(w.Owner, &w.Queue, fields), w.Policy)
 			continue
 		}
 		if fields := queueFields(&have.Queue, &w.Queue, false); len(fields) > 0 {
@@ -96,7 +98,8 @@ func (d *differ) replace(p phase, w *WantQueue, have *Queue, fields []Field) {
 	s := Step{Key: Key{Delete, w.ID()}, Fields: fields, Object: have, OnlyIfEmpty: true}
 	s.raise(Destructive, "these cannot be changed: the queue is deleted while it is empty and made again")
 	d.change(p, w.Owner, s, w.Policy)
-	d.create(p, w.Owner, &w.Queue, queueFields(&Queue{}, &w.Queue, true), w.Policy, w.ID())
+	fresh := queueFields(&Queue{}, &w.Queue, true)
+	d.create(p, making(w.Owner, &w.Queue, fresh), w.Policy, w.ID())
 }
 
 func (d *differ) bindings() {
@@ -134,7 +137,7 @@ func (d *differ) bind(w *WantBinding, vhost *Vhost) {
 		fields = append(fields, Field{Path: "routing_key", Want: w.RoutingKey})
 	}
 	fields = append(fields, differences("arguments", nil, w.Arguments)...)
-	s := d.create(p, w.Owner, &w.Binding, fields, w.source(), w.destination())
+	s := d.create(p, making(w.Owner, &w.Binding, fields), w.source(), w.destination())
 	if _, there := vhost.Exchanges[w.Source]; !there && !d.planned(Create, w.source()) && !builtIn(w.Source) {
 		s.raise(Blocked, "exchange "+label(w.Source)+" is not there, and no manifest here makes it: "+
 			"add its manifest, or correct spec.bindings")

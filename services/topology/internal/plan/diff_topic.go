@@ -28,7 +28,7 @@ func (d *differ) topics() {
 		}
 		state, there := d.have.Topics[w.Name]
 		if !there {
-			d.create(phaseTopic, w.Owner, &w.Topic, topicFields(&w.Topic))
+			d.create(phaseTopic, making(w.Owner, &w.Topic, topicFields(&w.Topic)))
 			continue
 		}
 		d.configure(&w, state)
@@ -155,7 +155,8 @@ func (d *differ) grow(w *WantTopic, state TopicState) {
 	now, then := compacted(state.Config[keyCleanupPolicy].Value), compacted(w.then(keyCleanupPolicy, state))
 	switch {
 	case w.Partitions < state.Partitions:
-		s.raise(Blocked, fmt.Sprintf("Kafka cannot remove partitions: set spec.partitions to %d, or make a new topic", state.Partitions))
+		s.raise(Blocked, fmt.Sprintf("Kafka cannot remove partitions: set spec.partitions to %d, or make a new topic",
+			state.Partitions))
 	case w.Parent != "":
 		// A dead-letter topic has no order to lose.
 	case then && !w.AllowRepartition:

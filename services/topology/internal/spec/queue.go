@@ -69,13 +69,13 @@ func (c *compiler) behind(d manifest.Document, q *v1alpha1.Queue, w *plan.WantQu
 	if c.claim(d, e.ID()) {
 		c.out.Exchanges = append(c.out.Exchanges, e)
 	}
-	dead := c.generated(d, w, v1alpha1.DeadLetterQueue(w.Name), v1alpha1.KeyDeadLetter, map[string]any{
+	dead := c.generated(d, w, side{v1alpha1.DeadLetterQueue(w.Name), v1alpha1.KeyDeadLetter, map[string]any{
 		"x-queue-type":     string(v1alpha1.Quorum),
 		"x-delivery-limit": int64(-1),
-	})
+	}})
 	if q.Spec.Retry != nil {
 		for _, delay := range q.Spec.Retry.Delays {
-			c.generated(d, w, v1alpha1.Rung(w.Name, delay), string(delay), rungArguments(w.Name, delay))
+			c.generated(d, w, side{v1alpha1.Rung(w.Name, delay), string(delay), rungArguments(w.Name, delay)})
 		}
 	}
 	return append(dead, e.ID())
@@ -94,16 +94,22 @@ func rungArguments(queue string, delay v1alpha1.Duration) map[string]any {
 	}
 }
 
-// generated asks for a queue behind the retry exchange of w, under a key.
-func (c *compiler) generated(d manifest.Document, w *plan.WantQueue, name, key string, args map[string]any) []plan.ID {
+// side is a queue behind a retry exchange, under a key.
+type side struct {
+	name, key string
+	args      map[string]any
+}
+
+// generated asks for a queue behind the retry exchange of w.
+func (c *compiler) generated(d manifest.Document, w *plan.WantQueue, s side) []plan.ID {
 	q := plan.WantQueue{
-		Queue: plan.Queue{Vhost: w.Vhost, Name: name, Durable: true, Arguments: args},
+		Queue: plan.Queue{Vhost: w.Vhost, Name: s.name, Durable: true, Arguments: s.args},
 		Owner: w.Owner, Replace: w.Replace, Generated: true,
 	}
 	b := plan.WantBinding{
 		Binding: plan.Binding{
-			Vhost: w.Vhost, Source: v1alpha1.RetryExchange(w.Name), Destination: name,
-			DestinationKind: plan.KindQueue, RoutingKey: key, Arguments: map[string]any{},
+			Vhost: w.Vhost, Source: v1alpha1.RetryExchange(w.Name), Destination: s.name,
+			DestinationKind: plan.KindQueue, RoutingKey: s.key, Arguments: map[string]any{},
 		},
 		Owner: w.Owner, Generated: true,
 	}

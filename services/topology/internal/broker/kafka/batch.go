@@ -138,7 +138,8 @@ func setAll(items []*item, err error) {
 var errClosed = errors.New("the connection was lost")
 
 func closed(err error) error {
-	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errClosed, err), "the broker did not answer: apply again when it is well")
+	return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %w", errClosed, err),
+		"the broker did not answer: apply again when it is well")
 }
 
 // tooMuch is how a request is refused as a whole: by a policy violation of all that

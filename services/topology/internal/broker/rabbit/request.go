@@ -57,7 +57,8 @@ func (s *Session) do(ctx context.Context, c call) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(c.out); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "the management API answered what is no JSON; is "+s.address.Management+" a RabbitMQ?")
+		return fault.Wrap(fault.Unavailable, err,
+			"the management API answered what is no JSON; is "+s.address.Management+" a RabbitMQ?")
 	}
 	return nil
 }
