@@ -37,7 +37,9 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 		return err
 	}
 	defer s.Close()
-	inventory := kitrest.New(cfg.Inventory, kitrest.Options{Name: contract.Inventory, Log: t.Log, Registerer: t.Registry})
+	inventory := kitrest.New(cfg.Inventory, kitrest.Options{
+		Name: contract.Inventory, Log: t.Log, Registerer: t.Registry,
+	})
 	defer inventory.Close()
 	live, err := stock.New(inventory)
 	if err != nil {

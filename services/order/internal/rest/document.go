@@ -58,7 +58,9 @@ func document(o order.Order) client.Order {
 		Shipping:       client.Shipping{Level: client.ShippingLevel(o.Level), Address: optional(o.Address)},
 		TrackingNumber: optional(o.TrackingNumber),
 		Legs: client.Legs{
-			Stock: stockNames[o.Progress.Stock], Payment: moneyNames[o.Progress.Money], Shipping: parcelNames[o.Progress.Parcel],
+			Stock:    stockNames[o.Progress.Stock],
+			Payment:  moneyNames[o.Progress.Money],
+			Shipping: parcelNames[o.Progress.Parcel],
 		},
 		PlacedAt:  o.PlacedAt,
 		UpdatedAt: o.UpdatedAt,

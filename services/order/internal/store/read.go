@@ -105,7 +105,8 @@ func parsePosition(p order.Position) (tx string, seq int64, err error) {
 // Unsettled counts the orders that are not settled, by state, and returns when the
 // oldest of them was placed; the zero time if there is none.
 func (s *Store) Unsettled(ctx context.Context) (map[string]int, time.Time, error) {
-	rows, err := s.db.Query(ctx, "SELECT state, count(*), min(placed_at) FROM orders WHERE NOT settled GROUP BY state")
+	rows, err := s.db.Query(ctx, `SELECT state, count(*), min(placed_at) FROM orders
+		WHERE NOT settled GROUP BY state`)
 	if err != nil {
 		return nil, time.Time{}, postgres.Map(err)
 	}

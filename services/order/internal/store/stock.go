@@ -31,8 +31,10 @@ func (s *Store) SaveCaughtUp(ctx context.Context, partition int32, at time.Time)
 // Levels implements order.Model. A level is fresh if the partition that it came by
 // was read to its end at freshSince or later, by whichever replica.
 func (s *Store) Levels(ctx context.Context, products []string, freshSince time.Time) (map[string]order.Level, error) {
-	rows, err := s.db.Query(ctx, `SELECT l.product_id, l.stock, l.price_minor, l.currency, coalesce(c.at >= $2, false)
-		FROM stock_level l LEFT JOIN stock_caught_up c USING (partition) WHERE l.product_id = ANY ($1)`, products, freshSince)
+	rows, err := s.db.Query(ctx, `
+		SELECT l.product_id, l.stock, l.price_minor, l.currency, coalesce(c.at >= $2, false)
+		FROM stock_level l LEFT JOIN stock_caught_up c USING (partition)
+		WHERE l.product_id = ANY ($1)`, products, freshSince)
 	if err != nil {
 		return nil, postgres.Map(err)
 	}
