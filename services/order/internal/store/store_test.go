@@ -28,19 +28,19 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open returns a pool on a migrated database; several may be opened on one.
-func open(t *testing.T, url string) *postgres.DB {
-	t.Helper()
+func open(tb testing.TB, url string) *postgres.DB {
+	tb.Helper()
 	cfg := postgres.Config{
 		URL: config.Secret(url), MaxConns: 12, ConnectTimeout: 10 * time.Second, AcquireTimeout: 30 * time.Second,
 		StatementTimeout: 30 * time.Second, IdleInTransactionTimeout: 30 * time.Second,
 	}
 	db, err := postgres.Open(cfg, postgres.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(db.Close)
-	if err := db.Migrator(store.Migrations()...).Run(t.Context()); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(db.Close)
+	if err := db.Migrator(store.Migrations()...).Run(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	return db
 }
