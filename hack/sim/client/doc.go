@@ -3,4 +3,4 @@
 // service it stands for the library that a provider ships.
 package client
 
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen.yaml ../openapi.yaml
+//go:generate oapi-codegen -config codegen.yaml ../openapi.yaml

@@ -17,7 +17,7 @@ type Config struct {
 
 	// Timeout ends a call as a whole: waiting, every attempt, and reading the answer. A
 	// caller's own deadline that is nearer wins. It is sent to the target.
-	Timeout time.Duration `envconfig:"TIMEOUT" default:"4s"`
+	Timeout time.Duration `envconfig:"TIMEOUT" default:"2s"`
 	// AttemptTimeout ends one attempt that has not begun to answer.
 	AttemptTimeout time.Duration `envconfig:"ATTEMPT_TIMEOUT" default:"1s"`
 	// ConnectTimeout ends the making of one connection.
@@ -71,7 +71,7 @@ type Config struct {
 func DefaultConfig(url string) Config {
 	return Config{
 		URL:            url,
-		Timeout:        4 * time.Second,
+		Timeout:        2 * time.Second,
 		AttemptTimeout: time.Second,
 		ConnectTimeout: 500 * time.Millisecond,
 		Attempts:       3,

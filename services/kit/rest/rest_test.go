@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -66,6 +67,7 @@ func hang(req *http.Request) (*http.Response, error) {
 // config is the default one; tests change what they are about.
 func config(change ...func(*rest.Config)) rest.Config {
 	cfg := rest.DefaultConfig("http://target")
+	cfg.Timeout = 4 * time.Second // room for a Retry-After of seconds
 	for _, f := range change {
 		f(&cfg)
 	}
