@@ -2,4 +2,4 @@
 // its API. Both are generated from openapi.yaml.
 package client
 
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen.yaml ../openapi.yaml
+//go:generate oapi-codegen -config codegen.yaml ../openapi.yaml

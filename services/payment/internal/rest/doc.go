@@ -1,4 +1,4 @@
 // Package rest serves the API of the payment service.
 package rest
 
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config codegen.yaml ../../openapi.yaml
+//go:generate oapi-codegen -config codegen.yaml ../../openapi.yaml
