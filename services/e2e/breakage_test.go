@@ -25,7 +25,7 @@ func breakRow(t *testing.T) {
 	}
 }
 
-// breakTopic repeats the first message of Orders with other data.
+// breakTopic publishes an event of an order a second time, as another message.
 func breakTopic(t *testing.T) {
 	t.Helper()
 	cfg := sarama.NewConfig()
@@ -36,7 +36,7 @@ func breakTopic(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
-	m := firstMessage(t, client)
+	m := firstEvent(t, client)
 	producer, err := sarama.NewSyncProducerFromClient(client)
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,8 @@ func breakTopic(t *testing.T) {
 	}
 }
 
-func firstMessage(t *testing.T, client sarama.Client) *sarama.ConsumerMessage {
+// firstEvent returns an event of an order: there may be garbage before it.
+func firstEvent(t *testing.T, client sarama.Client) *sarama.ConsumerMessage {
 	t.Helper()
 	consumer, err := sarama.NewConsumerFromClient(client)
 	if err != nil {
@@ -68,7 +69,15 @@ func firstMessage(t *testing.T, client sarama.Client) *sarama.ConsumerMessage {
 		t.Fatal(err)
 	}
 	defer func() { _ = partition.Close() }()
-	return <-partition.Messages()
+	for m := range partition.Messages() {
+		for _, h := range m.Headers {
+			if string(h.Key) == "ce_source" && string(h.Value) == "order" {
+				return m
+			}
+		}
+	}
+	t.Fatal("no event on the topic")
+	return nil
 }
 
 // breakStatement holds money at the provider for an order that nobody knows.

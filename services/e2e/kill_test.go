@@ -78,7 +78,7 @@ func TestBrokerStopped(t *testing.T) {
 	mustPass(t, journals(t)...)
 }
 
-// TestAuditCanFail breaks promises behind the platform's back, in a database, on a
+// TestZAuditCanFail breaks promises behind the platform's back, in a database, on a
 // topic and at the provider, and wants each named. It comes last: nothing is whole
 // afterwards.
 func TestZAuditCanFail(t *testing.T) {
