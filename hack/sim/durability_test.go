@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -146,7 +147,7 @@ func (j *journal) repeat(t *testing.T, c *child) {
 	api := c.api()
 	var callers sync.WaitGroup
 	slots := make(chan struct{}, 32)
-	for _, one := range j.asked {
+	for _, one := range maps.Clone(j.asked) { // try writes to it
 		slots <- struct{}{}
 		callers.Go(func() {
 			defer func() { <-slots }()
