@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley.sh/hack/local/install"
@@ -47,10 +48,13 @@ type Server struct {
 	command func() process.Command
 	ready   func(ctx context.Context) error
 
-	mu       sync.Mutex
-	unlock   func()
-	process  *process.Process
+	// process is that of the last start: read at any time, also while a start or an end is under way, written under mu.
+	process  atomic.Pointer[process.Process]
 	progress *step.Printer
+
+	// mu is held through each start and each end.
+	mu     sync.Mutex
+	unlock func()
 }
 
 // open checks the options and fills what all servers share.
@@ -88,11 +92,7 @@ func (s *Server) Name() string { return s.name }
 func (s *Server) LogFile() string { return s.log }
 
 // Process is the server's process, nil before the first Start. After the end of one it is that which ended.
-func (s *Server) Process() *process.Process {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.process
-}
+func (s *Server) Process() *process.Process { return s.process.Load() }
 
 // Done is closed when the process that the last Start made has ended. Before the first Start it is closed.
 func (s *Server) Done() <-chan struct{} {
@@ -109,7 +109,7 @@ func (s *Server) Done() <-chan struct{} {
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.process != nil && s.process.Alive() {
+	if p := s.Process(); p != nil && p.Alive() {
 		return nil
 	}
 	if err := errors.Join(s.own(), s.clear()); err != nil {
@@ -142,12 +142,12 @@ func (s *Server) own() error {
 	return process.Sweep(s.dir)
 }
 
-// clear ends what is left of a process that ended by another hand than ours.
+// clear kills the last process, or what is left of one that ended by another hand than ours.
 func (s *Server) clear() error {
-	if s.process == nil {
-		return nil
+	if p := s.Process(); p != nil {
+		return p.Kill()
 	}
-	return s.process.Kill()
+	return nil
 }
 
 // launch starts the process and waits for its answer.
@@ -158,7 +158,7 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.process = p
+	s.process.Store(p)
 	if err := s.await(ctx, p); err != nil {
 		return errors.Join(err, p.Kill())
 	}
@@ -201,15 +201,18 @@ func (s *Server) Stop(ctx context.Context) error {
 	return s.end(func(p *process.Process) error { return p.Stop(ctx) })
 }
 
-// Kill sends SIGKILL to every process of the server and returns when all of them are gone. Its data stays.
-func (s *Server) Kill() error { return s.end((*process.Process).Kill) }
+// Kill sends SIGKILL to every process of the server and returns when all of them are gone. Its data stays. A start that is under
+// way ends with an error.
+func (s *Server) Kill() error {
+	return errors.Join(s.clear(), s.end((*process.Process).Kill))
+}
 
 func (s *Server) end(how func(*process.Process) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error
-	if s.process != nil {
-		err = how(s.process)
+	if p := s.Process(); p != nil {
+		err = how(p)
 	}
 	if s.unlock != nil {
 		s.unlock()

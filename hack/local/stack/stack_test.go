@@ -18,8 +18,12 @@ import (
 	"parley.sh/hack/local/server"
 )
 
-// serveVariable makes the test program a service that answers /healthz and /readyz.
-const serveVariable = "STACK_TEST_SERVE"
+// serveVariable makes the test program a service: one that answers /healthz and /readyz, or one that never answers.
+const (
+	serveVariable = "STACK_TEST_SERVE"
+	answering     = "answering"
+	mute          = "mute"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(serveVariable) != "" {
@@ -33,6 +37,9 @@ func serve() {
 	ok := func(http.ResponseWriter, *http.Request) {}
 	http.HandleFunc("/healthz", ok)
 	http.HandleFunc("/readyz", ok)
+	if os.Getenv(serveVariable) == mute {
+		select {}
+	}
 	s := http.Server{Addr: os.Getenv("HTTP_ADDR"), ReadHeaderTimeout: time.Second}
 	_ = s.ListenAndServe()
 	os.Exit(1)
@@ -45,16 +52,17 @@ func small(t *testing.T) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.sim = service(t, Sim)
-	s.programs, s.order = map[string]*server.Service{Order: service(t, Order)}, []string{Order}
+	s.sim = service(t, Sim, answering)
+	s.programs, s.order = map[string]*server.Service{Order: service(t, Order, answering)}, []string{Order}
 	t.Cleanup(func() { _ = s.Stop(context.WithoutCancel(t.Context())) })
 	return s
 }
 
-func service(t *testing.T, name string) *server.Service {
+// service is the test program as a service of the given kind.
+func service(t *testing.T, name, kind string) *server.Service {
 	t.Helper()
 	program, err := server.NewService(server.ServiceOptions{
-		Options: server.Options{Dir: t.TempDir()}, Name: name, Program: os.Args[0], Env: []string{serveVariable + "=1"},
+		Options: server.Options{Dir: t.TempDir()}, Name: name, Program: os.Args[0], Env: []string{serveVariable + "=" + kind},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +118,32 @@ func await(t *testing.T, what string, condition func() bool) {
 			t.Fatalf("in 30 s not: %s", what)
 		case <-tick.C:
 		}
+	}
+}
+
+// A process that takes long to start must not keep others from being watched, nor from being seen.
+func TestSlowStartHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	s := small(t)
+	if err := s.startServices(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.sim = service(t, Sim, mute)
+	started := make(chan error, 1)
+	go func() { started <- s.startUnit(t.Context(), s.sim.Server) }()
+	await(t, "the mute one runs", func() bool { return s.Process(Sim).PID != 0 })
+	first := s.Process(Order)
+	if err := errors.Join(s.Kill(Order), s.Restart(t.Context(), Order)); err != nil {
+		t.Fatal(err)
+	}
+	if s.Process(Order) == first {
+		t.Error("order was not started again")
+	}
+	if err := s.Kill(Sim); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err == nil {
+		t.Error("the start of a program that never answers succeeded")
 	}
 }
 
