@@ -47,22 +47,12 @@ func Once(ctx context.Context, tx pgx.Tx, consumer string, m message.Message) (f
 	if err := bounds(m); err != nil {
 		return false, err
 	}
-	e := entry{consumer: consumer, source: m.Source, id: m.ID, on: dayOf(m.Time)}
+	e := newEntry(consumer, m)
 	fresh, there, err := e.insert(ctx, tx, tx.Conn().Config().DefaultQueryExecMode)
 	if err != nil || there {
 		return fresh, err
 	}
-	if err := makeOnDemand(ctx, tx, e.on); err != nil {
-		return false, err
-	}
-	// A session that holds its locks already looks for changes of the schema only
-	// when it parses: a prepared statement would not see the partition just made.
-	fresh, there, err = e.insert(ctx, tx, pgx.QueryExecModeDescribeExec)
-	if err == nil && !there {
-		// An isolation level above READ COMMITTED does not see it either way.
-		err = fault.New(fault.Unavailable, "the inbox has made room for the message's day: try again")
-	}
-	return fresh, err
+	return e.insertAnew(ctx, tx)
 }
 
 func bounds(m message.Message) error {
@@ -81,10 +71,22 @@ type entry struct {
 	on                   date
 }
 
+func newEntry(consumer string, m message.Message) entry {
+	return entry{consumer: consumer, source: m.Source, id: m.ID, on: dayOf(m.Time)}
+}
+
 // insert reports whether the row was written and whether its partition is there.
 func (e entry) insert(ctx context.Context, tx pgx.Tx, how pgx.QueryExecMode) (fresh, there bool, err error) {
+	return e.scan(tx.QueryRow(ctx, note, append([]any{how}, e.args()...)...))
+}
+
+func (e entry) args() []any {
+	return []any{e.consumer, e.source, e.id, e.on.date(), e.on.table()}
+}
+
+// scan reads the answer to note.
+func (e entry) scan(row pgx.Row) (fresh, there bool, err error) {
 	var kept bool
-	row := tx.QueryRow(ctx, note, how, e.consumer, e.source, e.id, e.on.date(), e.on.table())
 	if err := row.Scan(&kept, &there, &fresh); err != nil {
 		return false, false, postgres.Map(fmt.Errorf("note message %s in the inbox: %w", e.id, err))
 	}
@@ -92,6 +94,21 @@ func (e entry) insert(ctx context.Context, tx pgx.Tx, how pgx.QueryExecMode) (fr
 		return false, false, errForgotten()
 	}
 	return fresh, there, nil
+}
+
+// insertAnew makes the partition that was missing, and writes the row.
+func (e entry) insertAnew(ctx context.Context, tx pgx.Tx) (fresh bool, err error) {
+	if err := makeOnDemand(ctx, tx, e.on); err != nil {
+		return false, err
+	}
+	// A session that holds its locks already looks for changes of the schema only
+	// when it parses: a prepared statement would not see the partition just made.
+	fresh, there, err := e.insert(ctx, tx, pgx.QueryExecModeDescribeExec)
+	if err == nil && !there {
+		// An isolation level above READ COMMITTED does not see it either way.
+		err = fault.New(fault.Unavailable, "the inbox has made room for the message's day: try again")
+	}
+	return fresh, err
 }
 
 func errForgotten() error {

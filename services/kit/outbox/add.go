@@ -37,6 +37,18 @@ func Add(ctx context.Context, tx pgx.Tx, messages ...message.Message) error {
 		return nil
 	}
 	var batch pgx.Batch
+	if err := Queue(ctx, &batch, messages...); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+		return postgres.Map(fmt.Errorf("add to the outbox: %w", err))
+	}
+	return nil
+}
+
+// Queue is Add for a caller that has more to write: the messages go with the other
+// statements of batch, which the caller sends within its transaction.
+func Queue(ctx context.Context, batch *pgx.Batch, messages ...message.Message) error {
 	for _, m := range messages {
 		if err := check(m); err != nil {
 			return fmt.Errorf("add %s %s to the outbox: %w", m.Type, m.ID, err)
@@ -44,9 +56,6 @@ func Add(ctx context.Context, tx pgx.Tx, messages ...message.Message) error {
 		m = message.Inject(ctx, m)
 		batch.Queue(insert, shardOf(m.Key), string(m.To.Broker), m.To.Name, unitOf(m), m.To.RoutingKey, m.Key,
 			m.ID, m.Type, m.Source, m.Subject, m.Time, m.DataSchema, m.Headers, m.Data)
-	}
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return postgres.Map(fmt.Errorf("add to the outbox: %w", err))
 	}
 	return nil
 }
