@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 // channels with as large a window: through the kit, through the bare client library
 // with deferred confirms, and one at a time as frameworks do.
 
-const benchmarkBody = 256
+const (
+	benchmarkBody = 256
+	many          = 8192 // messages a round
+)
 
 // benchmarkTarget makes an exchange with a queue that keeps few messages, so that
 // the broker does the work of a publish and no disk fills.
@@ -48,17 +52,17 @@ func benchmarkMessage(to message.Address, n int) message.Message {
 	}
 }
 
-// publishKit publishes n messages through the kit in batches.
-func publishKit(b *testing.B, p *Publisher, to message.Address, n int) {
+// publishKit publishes many messages through the kit in batches.
+func publishKit(b *testing.B, p *Publisher, to message.Address) {
 	b.Helper()
 	const batch = 2048
 	ctx := context.Background()
 	var all sync.WaitGroup
 	for w := range 2 {
 		all.Go(func() {
-			for from := w * batch; from < n; from += 2 * batch {
+			for from := w * batch; from < many; from += 2 * batch {
 				messages := make([]message.Message, 0, batch)
-				for i := from; i < min(from+batch, n); i++ {
+				for i := from; i < min(from+batch, many); i++ {
 					messages = append(messages, benchmarkMessage(to, i))
 				}
 				if err := p.Publish(ctx, messages...); err != nil {
@@ -129,19 +133,19 @@ func rawPublishing(to message.Address, n int) amqp.Publishing {
 // BenchmarkPublish takes turns between the three, because other work on the machine
 // would otherwise decide the ratios. One iteration is one round.
 func BenchmarkPublish(b *testing.B) {
-	const many, few = 8192, 256
+	const few = 256
 	cfg := settings(b)
 	to := benchmarkTarget(b)
 	p := startPublisher(b, cfg, Options{})
 	conn, err := amqp.Dial(servertest.AMQP(b))
 	must(b, err)
 	defer func() { _ = conn.Close() }()
-	publishKit(b, p, to, many)
+	publishKit(b, p, to)
 	publishRaw(b, conn, to, many, cfg.Channels, cfg.Window)
 	var kit, raw, single time.Duration
 	b.ResetTimer()
 	for b.Loop() {
-		kit += timed(func() { publishKit(b, p, to, many) })
+		kit += timed(func() { publishKit(b, p, to) })
 		raw += timed(func() { publishRaw(b, conn, to, many, cfg.Channels, cfg.Window) })
 		single += timed(func() { publishRaw(b, conn, to, few, 1, 1) })
 	}
@@ -158,4 +162,58 @@ func timed(f func()) time.Duration {
 	start := time.Now()
 	f()
 	return time.Since(start)
+}
+
+// BenchmarkConsume takes the same number of messages from a queue through the kit and
+// through the bare library that acknowledges every prefetch/4. One iteration is one round.
+func BenchmarkConsume(b *testing.B) {
+	cfg := settings(b)
+	to := benchmarkTarget(b)
+	publisher := startPublisher(b, cfg, Options{})
+	conn, err := amqp.Dial(servertest.AMQP(b))
+	must(b, err)
+	defer func() { _ = conn.Close() }()
+	var kit, raw time.Duration
+	b.ResetTimer()
+	for b.Loop() {
+		publishKit(b, publisher, to)
+		kit += timed(func() { consumeKit(b, cfg, to.Name, many) })
+		publishKit(b, publisher, to)
+		raw += timed(func() { consumeRaw(b, conn, to.Name, many, cfg.Prefetch) })
+	}
+	b.ReportMetric(float64(many*b.N)/kit.Seconds(), "kit-msg/s")
+	b.ReportMetric(float64(many*b.N)/raw.Seconds(), "raw-msg/s")
+	b.ReportMetric(raw.Seconds()/kit.Seconds(), "kit/raw")
+	b.ReportMetric(0, "ns/op")
+}
+
+func consumeKit(b *testing.B, cfg Config, queue string, n int) {
+	b.Helper()
+	var seen atomic.Int64
+	all := make(chan struct{})
+	c := NewConsumer(cfg, ConsumerConfig{Queue: queue}, func(context.Context, message.Message) error {
+		if seen.Add(1) == int64(n) {
+			close(all)
+		}
+		return nil
+	}, Options{})
+	stop := run(b, c.Run)
+	<-all
+	stop()
+}
+
+func consumeRaw(b *testing.B, conn *amqp.Connection, queue string, n, prefetch int) {
+	b.Helper()
+	ch, err := conn.Channel()
+	must(b, err)
+	defer func() { _ = ch.Close() }()
+	must(b, ch.Qos(prefetch, 0, false))
+	deliveries, err := ch.Consume(queue, "", false, false, false, false, nil)
+	must(b, err)
+	for i := 1; i <= n; i++ {
+		d := <-deliveries
+		if i%(prefetch/4) == 0 || i == n {
+			must(b, d.Ack(true))
+		}
+	}
 }

@@ -228,7 +228,9 @@ func (c *Consumer) handle(ctx context.Context, sub *subscription, d *amqp.Delive
 // settle does what the result of a delivery's handling asks for, and names it for
 // the metric. A delivery that is left alone comes again: it is unacknowledged
 // when its channel ends.
-func (c *Consumer) settle(ctx context.Context, sub *subscription, d *amqp.Delivery, m message.Message, err error) string {
+func (c *Consumer) settle(
+	ctx context.Context, sub *subscription, d *amqp.Delivery, m message.Message, err error,
+) string {
 	v := verdict{result: "done"}
 	switch {
 	case errors.Is(err, errLetGo):

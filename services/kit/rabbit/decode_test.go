@@ -38,15 +38,23 @@ func TestDecode(t *testing.T) {
 			h["cloudEvents:id"] = "2"
 		}, func(m *message.Message) { m.ID = "2" }},
 		"both prefixes": {func(h amqp.Table) { h["cloudEvents:id"] = "2" }, func(*message.Message) {}},
-		"time as timestamp": {func(h amqp.Table) { h["cloudEvents_time"] = at.Add(time.Hour).Local() },
-			func(m *message.Message) { m.Time = at.Add(time.Hour) }},
-		"bytes": {func(h amqp.Table) { h["cloudEvents_subject"] = []byte("o-2") },
-			func(m *message.Message) { m.Subject, m.Key = "o-2", "o-2" }},
+		"time as timestamp": {
+			func(h amqp.Table) { h["cloudEvents_time"] = at.Add(time.Hour).Local() },
+			func(m *message.Message) { m.Time = at.Add(time.Hour) },
+		},
+		"bytes": {
+			func(h amqp.Table) { h["cloudEvents_subject"] = []byte("o-2") },
+			func(m *message.Message) { m.Subject, m.Key = "o-2", "o-2" },
+		},
 		"attempts": {func(h amqp.Table) { h[HeaderAttempts] = int64(3) }, func(m *message.Message) { m.Delivery.Attempt = 4 }},
-		"after a rung": {func(h amqp.Table) { h[HeaderExchange], h[HeaderKey] = "First", "a.b" },
-			func(m *message.Message) { m.To.Name, m.To.RoutingKey = "First", "a.b" }},
-		"no key at first": {func(h amqp.Table) { h[HeaderExchange] = "First" },
-			func(m *message.Message) { m.To.Name, m.To.RoutingKey = "First", "" }},
+		"after a rung": {
+			func(h amqp.Table) { h[HeaderExchange], h[HeaderKey] = "First", "a.b" },
+			func(m *message.Message) { m.To.Name, m.To.RoutingKey = "First", "a.b" },
+		},
+		"no key at first": {
+			func(h amqp.Table) { h[HeaderExchange] = "First" },
+			func(m *message.Message) { m.To.Name, m.To.RoutingKey = "First", "" },
+		},
 		"odd headers": {func(h amqp.Table) { h["list"], h["nil"], h["n"] = []any{1}, nil, 3.5 }, func(*message.Message) {}},
 	}
 	for name, tc := range tests {
@@ -70,8 +78,20 @@ func TestAttempts(t *testing.T) {
 		value any
 		want  int
 	}{
-		{nil, 0}, {int64(5), 5}, {int32(5), 5}, {int16(5), 5}, {int8(5), 5}, {byte(5), 5}, {uint16(5), 5}, {uint32(5), 5},
-		{int64(-1), 0}, {int64(1) << 40, 0}, {"5", 0}, {5.0, 0}, {[]any{int64(5)}, 0}, {amqp.Table{}, 0},
+		{nil, 0},
+		{int64(5), 5},
+		{int32(5), 5},
+		{int16(5), 5},
+		{int8(5), 5},
+		{byte(5), 5},
+		{uint16(5), 5},
+		{uint32(5), 5},
+		{int64(-1), 0},
+		{int64(1) << 40, 0},
+		{"5", 0},
+		{5.0, 0},
+		{[]any{int64(5)}, 0},
+		{amqp.Table{}, 0},
 	} {
 		if got := attemptsOf(amqp.Table{HeaderAttempts: tc.value}); got != tc.want {
 			t.Errorf("%T %v = %d attempts, want %d", tc.value, tc.value, got, tc.want)
@@ -102,7 +122,9 @@ func valueOf(kind byte, b []byte) any {
 	n := binary.BigEndian.Uint64(eight[:])
 	return []any{
 		string(b), b, int64(n), int32(n), int16(n), int8(n), byte(n), n > 9, float64(n), nil, time.Unix(int64(n>>20), 0),
-		[]any{string(b), int64(n)}, amqp.Table{"nested": b}, strings.Repeat(string(b), 300), uint16(n), uint32(n),
+		[]any{string(b), int64(n)},
+		amqp.Table{"nested": b},
+		strings.Repeat(string(b), 300), uint16(n), uint32(n),
 		amqp.Decimal{Scale: byte(n), Value: int32(n)},
 	}[int(kind)%17]
 }

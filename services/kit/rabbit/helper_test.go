@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,10 +32,10 @@ func shortLadder() []time.Duration {
 }
 
 // settings returns a configuration for the server under test that reconnects fast.
-func settings(t testing.TB) Config {
-	t.Helper()
+func settings(tb testing.TB) Config {
+	tb.Helper()
 	cfg := Defaults()
-	cfg.URL = config.Secret(servertest.AMQP(t))
+	cfg.URL = config.Secret(servertest.AMQP(tb))
 	cfg.ReconnectMin = 10 * time.Millisecond
 	cfg.ReconnectMax = 200 * time.Millisecond
 	return cfg
@@ -49,50 +50,50 @@ type place struct {
 }
 
 // newPlace makes a place that is removed when the test ends.
-func newPlace(t testing.TB, delays ...time.Duration) *place {
-	t.Helper()
+func newPlace(tb testing.TB, delays ...time.Duration) *place {
+	tb.Helper()
 	if delays == nil {
 		delays = shortLadder()
 	}
-	name := servertest.Name(t)
-	p := &place{exchange: name + "-x", key: "made", queue: name, delays: delays, raw: rawChannel(t)}
-	must(t, p.raw.ExchangeDeclare(p.exchange, "topic", true, false, false, false, nil))
-	must(t, p.raw.ExchangeDeclare(RetryExchange(p.queue), "direct", true, false, false, false, nil))
-	p.declareQueue(t)
+	name := servertest.Name(tb)
+	p := &place{exchange: name + "-x", key: "made", queue: name, delays: delays, raw: rawChannel(tb)}
+	must(tb, p.raw.ExchangeDeclare(p.exchange, "topic", true, false, false, false, nil))
+	must(tb, p.raw.ExchangeDeclare(RetryExchange(p.queue), "direct", true, false, false, false, nil))
+	p.declareQueue(tb)
 	for _, d := range delays {
-		p.declare(t, RetryQueue(p.queue, d), DelayKey(d), rungArguments(p.queue, d))
+		p.declare(tb, RetryQueue(p.queue, d), DelayKey(d), rungArguments(p.queue, d))
 	}
-	p.declare(t, DeadLetterQueue(p.queue), DeadLetterKey, amqp.Table{
+	p.declare(tb, DeadLetterQueue(p.queue), DeadLetterKey, amqp.Table{
 		"x-queue-type": "quorum", "x-delivery-limit": int32(-1),
 	})
-	t.Cleanup(p.remove)
+	tb.Cleanup(p.remove)
 	return p
 }
 
 // declareQueue makes the main queue, also after deleteQueue.
-func (p *place) declareQueue(t testing.TB) {
-	t.Helper()
+func (p *place) declareQueue(tb testing.TB) {
+	tb.Helper()
 	_, err := p.raw.QueueDeclare(p.queue, true, false, false, false, amqp.Table{
 		"x-queue-type": "quorum", "x-delivery-limit": int32(50),
 		"x-dead-letter-exchange": RetryExchange(p.queue), "x-dead-letter-routing-key": DeadLetterKey,
 		"x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
 	})
-	must(t, err)
-	must(t, p.raw.QueueBind(p.queue, p.key, p.exchange, false, nil))
+	must(tb, err)
+	must(tb, p.raw.QueueBind(p.queue, p.key, p.exchange, false, nil))
 }
 
-func (p *place) deleteQueue(t testing.TB) {
-	t.Helper()
+func (p *place) deleteQueue(tb testing.TB) {
+	tb.Helper()
 	_, err := p.raw.QueueDelete(p.queue, false, false, false)
-	must(t, err)
+	must(tb, err)
 }
 
 // declare makes a queue bound to the retry exchange.
-func (p *place) declare(t testing.TB, queue, key string, args amqp.Table) {
-	t.Helper()
+func (p *place) declare(tb testing.TB, queue, key string, args amqp.Table) {
+	tb.Helper()
 	_, err := p.raw.QueueDeclare(queue, true, false, false, false, args)
-	must(t, err)
-	must(t, p.raw.QueueBind(queue, key, RetryExchange(p.queue), false, nil))
+	must(tb, err)
+	must(tb, p.raw.QueueBind(queue, key, RetryExchange(p.queue), false, nil))
 }
 
 func rungArguments(queue string, delay time.Duration) amqp.Table {
@@ -114,22 +115,22 @@ func (p *place) remove() {
 }
 
 // depth returns how many messages of a queue are ready.
-func (p *place) depth(t testing.TB, queue string) int {
-	t.Helper()
+func (p *place) depth(tb testing.TB, queue string) int {
+	tb.Helper()
 	q, err := p.raw.QueueDeclarePassive(queue, true, false, false, false, nil)
-	must(t, err)
+	must(tb, err)
 	return q.Messages
 }
 
 // take removes a ready message from a queue, waiting for one.
-func (p *place) take(t testing.TB, queue string) amqp.Delivery {
-	t.Helper()
+func (p *place) take(tb testing.TB, queue string) amqp.Delivery {
+	tb.Helper()
 	var d amqp.Delivery
-	eventually(t, "a message in "+queue, func() bool {
+	eventually(tb, "a message in "+queue, func() bool {
 		var ok bool
 		var err error
 		d, ok, err = p.raw.Get(queue, true)
-		must(t, err)
+		must(tb, err)
 		return ok
 	})
 	return d
@@ -161,27 +162,27 @@ func (p *place) messages(n int) []message.Message {
 var sequence atomic.Int64
 
 // rawChannel opens a channel of its own connection, for what a test does by hand.
-func rawChannel(t testing.TB) *amqp.Channel {
-	t.Helper()
-	conn, err := amqp.Dial(servertest.AMQP(t))
-	must(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
+func rawChannel(tb testing.TB) *amqp.Channel {
+	tb.Helper()
+	conn, err := amqp.Dial(servertest.AMQP(tb))
+	must(tb, err)
+	tb.Cleanup(func() { _ = conn.Close() })
 	ch, err := conn.Channel()
-	must(t, err)
+	must(tb, err)
 	return ch
 }
 
 // startPublisher runs a publisher until the test ends.
-func startPublisher(t testing.TB, cfg Config, o Options) *Publisher {
-	t.Helper()
+func startPublisher(tb testing.TB, cfg Config, o Options) *Publisher {
+	tb.Helper()
 	p := NewPublisher(cfg, o)
-	run(t, p.Run)
+	run(tb, p.Run)
 	return p
 }
 
 // run runs f until the test ends or stop is called.
-func run(t testing.TB, f func(context.Context) error) (stop func()) {
-	t.Helper()
+func run(tb testing.TB, f func(context.Context) error) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
@@ -194,80 +195,94 @@ func run(t testing.TB, f func(context.Context) error) (stop func()) {
 		select {
 		case err := <-done:
 			if err != nil {
-				t.Errorf("run: %v", err)
+				tb.Errorf("run: %v", err)
 			}
 		case <-time.After(patience):
-			t.Error("did not stop in time")
+			tb.Error("did not stop in time")
 		}
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
 // within returns a context that ends with the test's patience.
-func within(t testing.TB) context.Context {
-	t.Helper()
+func within(tb testing.TB) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {
+func eventually(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); !condition(); pause(context.Background(), 5*time.Millisecond, nil) {
 		if time.Now().After(end) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
+			tb.Fatalf("waited %s in vain: %s", patience, what)
 		}
 	}
 }
 
+// listen opens a listener on a free port of this machine.
+func listen(tb testing.TB) net.Listener {
+	tb.Helper()
+	var lc net.ListenConfig
+	listener, err := lc.Listen(within(tb), "tcp", "127.0.0.1:0")
+	must(tb, err)
+	return listener
+}
+
+func dialPlain(host string) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(context.Background(), "tcp", host)
+}
+
 // management calls RabbitMQ's management API and decodes the answer into out, if any.
-func management(t testing.TB, method, path string, out any) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(within(t), method, servertest.Management(t)+path, http.NoBody)
-	must(t, err)
+func management(tb testing.TB, method, path string, out any) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(within(tb), method, servertest.Management(tb)+path, http.NoBody)
+	must(tb, err)
 	req.Close = true // no idle connection outlives the test
 	res, err := http.DefaultClient.Do(req)
-	must(t, err)
+	must(tb, err)
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	must(t, err)
+	must(tb, err)
 	if res.StatusCode >= http.StatusBadRequest && res.StatusCode != http.StatusNotFound {
-		t.Fatalf("%s %s: %s: %s", method, path, res.Status, body)
+		tb.Fatalf("%s %s: %s: %s", method, path, res.Status, body)
 	}
 	if out != nil {
-		must(t, json.NewDecoder(bytes.NewReader(body)).Decode(out))
+		must(tb, json.NewDecoder(bytes.NewReader(body)).Decode(out))
 	}
 }
 
 // forceClose has the broker end every connection whose name begins with prefix. It
 // waits until the broker lists one: management lags behind by seconds.
-func forceClose(t testing.TB, prefix string) {
-	t.Helper()
+func forceClose(tb testing.TB, prefix string) {
+	tb.Helper()
 	var names []string
-	eventually(t, "the broker to list a connection "+prefix, func() bool {
-		names = connectionsOf(t, prefix)
+	eventually(tb, "the broker to list a connection "+prefix, func() bool {
+		names = connectionsOf(tb, prefix)
 		return len(names) > 0
 	})
 	for _, name := range names {
-		management(t, http.MethodDelete, "/api/connections/"+url.PathEscape(name), nil)
+		management(tb, http.MethodDelete, "/api/connections/"+url.PathEscape(name), nil)
 	}
 }
 
-func connectionsOf(t testing.TB, prefix string) []string {
-	t.Helper()
+func connectionsOf(tb testing.TB, prefix string) []string {
+	tb.Helper()
 	var all []struct {
 		Name       string
 		Properties json.RawMessage `json:"client_properties"`
 	}
-	management(t, http.MethodGet, "/api/connections", &all)
+	management(tb, http.MethodGet, "/api/connections", &all)
 	var names []string
 	for _, c := range all {
 		var p struct {
@@ -284,9 +299,9 @@ var errBroken = errors.New("broken")
 
 // hardStop runs f as the only part of a process whose time to finish is short. stop
 // tells it to stop and waits.
-func hardStop(t testing.TB, f func(context.Context) error) (stop func()) {
-	t.Helper()
-	return run(t, func(ctx context.Context) error {
+func hardStop(tb testing.TB, f func(context.Context) error) (stop func()) {
+	tb.Helper()
+	return run(tb, func(ctx context.Context) error {
 		_ = lifecycle.Serve(ctx, lifecycle.Config{ShutdownTimeout: 100 * time.Millisecond},
 			lifecycle.Stage{{Name: "part", Run: f}}) // says that work was cut off
 		return nil

@@ -86,7 +86,7 @@ func TestReasonIsPublicAndBounded(t *testing.T) {
 		"unclassified": {secret, "Internal Server Error"},
 		"classified":   {fmt.Errorf("handle: %w", fault.Wrap(fault.Invalid, secret, "bad quantity")), "bad quantity"},
 		"no text":      {fault.Wrap(fault.Invalid, secret, ""), "Bad Request"},
-		"long":         {fault.New(fault.Invalid, strings.Repeat("x", maxReason-1)+"äöü"), strings.Repeat("x", maxReason-1)},
+		"long":         {fault.New(fault.Invalid, strings.Repeat("x", maxReason-1)+"\u00e4\u00f6\u00fc"), strings.Repeat("x", maxReason-1)},
 	}
 	for name, tc := range tests {
 		if got := reason(tc.err); got != tc.want {

@@ -54,8 +54,7 @@ func TestSessionsHaveRisingEpochs(t *testing.T) {
 
 func TestNextHostIsTriedWhenOneIsAway(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	closed := listen(t)
 	must(t, closed.Close())
 	u, err := url.Parse(servertest.AMQP(t))
 	must(t, err)
@@ -157,7 +156,7 @@ func terminateTLS(t *testing.T, host string) (ca, address string) {
 // splice carries bytes between a client and host until one of them ends.
 func splice(client net.Conn, host string) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", host)
+	server, err := dialPlain(host)
 	if err != nil {
 		return
 	}
@@ -225,18 +224,20 @@ func TestTrafficWaitsForCallsInProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls traffic
-		if !calls.enter() || !calls.enter() {
-			t.Fatal("closed from the beginning")
+		for range 2 {
+			if !calls.enter() {
+				t.Fatal("closed from the beginning")
+			}
 		}
 		quiet := calls.stop()
 		if calls.enter() {
 			t.Error("a call began after the stop")
 		}
 		go func() {
-			time.Sleep(time.Second)
-			calls.leave()
-			time.Sleep(time.Second)
-			calls.leave()
+			for range 2 {
+				<-time.After(time.Second)
+				calls.leave()
+			}
 		}()
 		start := time.Now()
 		<-quiet

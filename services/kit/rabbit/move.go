@@ -34,27 +34,30 @@ const (
 // is told; it is let go when its subscription ends or the consumer stops.
 func (c *Consumer) move(ctx context.Context, sub *subscription, m move) bool {
 	i := copyOf(m.delivery, c.queue, m.verdict, notes(m.delivery, c.queue, m.verdict, m.err))
+	err := c.publish(ctx, sub, i)
+	if err != nil {
+		c.metrics.stuck.Inc()
+		defer c.metrics.stuck.Dec()
+		c.log.LogAttrs(ctx, slog.LevelError, "failed message cannot be moved", m.attrs(err)...)
+		err = c.insist(ctx, sub, i, err)
+	}
+	if err == nil {
+		c.report(ctx, m)
+	}
+	return err == nil
+}
+
+// insist goes on trying to publish what failed with err, until there is no sense in it.
+func (c *Consumer) insist(ctx context.Context, sub *subscription, i *item, err error) error {
 	pauses := backoff{low: moveLow, high: moveHigh}
-	for tries := 0; !sub.ended() && ctx.Err() == nil; tries++ {
-		err := c.publish(ctx, sub, i)
-		if err == nil {
-			c.report(ctx, m)
-			return true
-		}
-		if tries == 0 {
-			c.metrics.stuck.Inc()
-			defer c.metrics.stuck.Dec()
-			c.log.LogAttrs(ctx, slog.LevelError, "failed message cannot be moved", m.attrs(err)...)
-		}
+	for err != nil && !sub.ended() && !sub.stopping() && ctx.Err() == nil {
 		if fault.Is(err, fault.Invalid) {
 			bare(i)
 		}
-		if sub.stopping() {
-			return false
-		}
 		sub.pause(ctx, pauses.next())
+		err = c.publish(ctx, sub, i)
 	}
-	return false
+	return err
 }
 
 // publish tries once, as long as the subscription lives.

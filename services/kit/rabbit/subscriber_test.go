@@ -17,11 +17,11 @@ import (
 )
 
 // newFanout makes a fanout exchange that is removed when the test ends.
-func newFanout(t testing.TB) (name string, raw *amqp.Channel) {
-	t.Helper()
-	name, raw = servertest.Name(t), rawChannel(t)
-	must(t, raw.ExchangeDeclare(name, "fanout", true, false, false, false, nil))
-	t.Cleanup(func() { _ = raw.ExchangeDelete(name, false, false) })
+func newFanout(tb testing.TB) (name string, raw *amqp.Channel) {
+	tb.Helper()
+	name, raw = servertest.Name(tb), rawChannel(tb)
+	must(tb, raw.ExchangeDeclare(name, "fanout", true, false, false, false, nil))
+	tb.Cleanup(func() { _ = raw.ExchangeDelete(name, false, false) })
 	return name, raw
 }
 

@@ -51,8 +51,8 @@ func subscribe(ctx context.Context, s *session, queue string, epoch uint64, pref
 		if err != nil {
 			return nil, fmt.Errorf("open channel: %w", err)
 		}
-		sub := newSubscription(s, raw, epoch, prefetch)
-		sub.stop = ctx.Done()
+		sub := newSubscription(ctx, s, raw, epoch)
+		sub.batch = max(prefetch/4, 1)
 		if err = raw.Qos(prefetch, 0, false); err == nil {
 			sub.deliveries, err = raw.Consume(queue, sub.consumerTag(), false, false, false, false, nil)
 		}
@@ -64,16 +64,16 @@ func subscribe(ctx context.Context, s *session, queue string, epoch uint64, pref
 	}, (*subscription).close)
 }
 
-func newSubscription(s *session, raw *amqp.Channel, epoch uint64, prefetch int) *subscription {
+func newSubscription(ctx context.Context, s *session, raw *amqp.Channel, epoch uint64) *subscription {
 	sub := &subscription{
 		epoch:   epoch,
 		session: s,
 		raw:     raw,
+		stop:    ctx.Done(),
 		tally:   newTally(),
-		batch:   max(prefetch/4, 1),
 		kick:    make(chan struct{}, 1),
 	}
-	sub.life, sub.over = context.WithCancelCause(context.Background())
+	sub.life, sub.over = context.WithCancelCause(context.WithoutCancel(ctx))
 	closed := raw.NotifyClose(make(chan *amqp.Error, 1))
 	cancelled := raw.NotifyCancel(make(chan string, 1))
 	sub.watcher.Go(func() { sub.watch(closed, cancelled) })
@@ -185,17 +185,15 @@ func (sub *subscription) close() {
 	sub.watcher.Wait()
 }
 
-// pause waits for d while the delivery is held. It reports false when the wait makes
-// no sense any more: the subscription ended, the consumer stops, or ctx ended.
-func (sub *subscription) pause(ctx context.Context, d time.Duration) bool {
+// pause waits for d, or until the wait makes no sense any more: the subscription
+// ended, the consumer stops, or ctx ended.
+func (sub *subscription) pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
 	case <-sub.life.Done():
 	case <-sub.stop:
 	case <-ctx.Done():
 	}
-	return false
 }

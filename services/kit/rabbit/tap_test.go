@@ -22,9 +22,9 @@ type tap struct {
 
 	mu    sync.Mutex
 	lines []*line
-	// fromServer and fromClient decide whether a frame goes on. They run on the
-	// goroutine of the direction.
-	fromServer, fromClient func(l *line, f frame) bool
+	// fromServer decides whether a frame of the server goes on. It runs on the
+	// goroutine that carries them.
+	fromServer func(l *line, f frame) bool
 }
 
 // line is one connection through a tap.
@@ -79,20 +79,19 @@ func methodFrame(channel uint16, m method, arguments ...byte) frame {
 }
 
 // newTap starts a tap before the server under test, and returns settings for it.
-func newTap(t testing.TB) (*tap, Config) {
-	t.Helper()
-	u, err := url.Parse(servertest.AMQP(t))
-	must(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+func newTap(tb testing.TB) (*tap, Config) {
+	tb.Helper()
+	u, err := url.Parse(servertest.AMQP(tb))
+	must(tb, err)
+	listener := listen(tb)
 	p := &tap{listener: listener, upstream: u.Host}
 	p.all.Go(p.accept)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = listener.Close()
 		p.cut()
 		p.all.Wait()
 	})
-	cfg := settings(t)
+	cfg := settings(tb)
 	u.Host = listener.Addr().String()
 	cfg.URL = config.Secret(u.String())
 	return p, cfg
@@ -104,7 +103,7 @@ func (p *tap) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.upstream)
+		server, err := dialPlain(p.upstream)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -127,26 +126,29 @@ func (p *tap) up(l *line) {
 		return
 	}
 	_, _ = l.server.Write(header[:])
-	p.carry(l, r, l.sendServer, func() func(*line, frame) bool { return p.fromClient })
+	carry(r, l.sendServer)
 }
 
 func (p *tap) down(l *line) {
 	defer l.cut()
-	p.carry(l, bufio.NewReader(l.server), l.sendClient, func() func(*line, frame) bool { return p.fromServer })
+	carry(bufio.NewReader(l.server), func(f frame) {
+		p.mu.Lock()
+		pass := p.fromServer
+		p.mu.Unlock()
+		if pass == nil || pass(l, f) {
+			l.sendClient(f)
+		}
+	})
 }
 
-func (p *tap) carry(l *line, r io.Reader, send func(frame), hook func() func(*line, frame) bool) {
+// carry gives each frame of r to send until r ends.
+func carry(r io.Reader, send func(frame)) {
 	for {
 		f, err := readFrame(r)
 		if err != nil {
 			return
 		}
-		p.mu.Lock()
-		pass := hook()
-		p.mu.Unlock()
-		if pass == nil || pass(l, f) {
-			send(f)
-		}
+		send(f)
 	}
 }
 
@@ -194,12 +196,6 @@ func (p *tap) onServer(f func(l *line, f frame) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fromServer = f
-}
-
-func (p *tap) onClient(f func(l *line, f frame) bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fromClient = f
 }
 
 // opened returns the connections so far, the oldest first.

@@ -14,22 +14,22 @@ import (
 )
 
 // newToxic starts a proxy before the server under test, and returns settings for it.
-func newToxic(t testing.TB) (*toxiproxy.Proxy, Config) {
-	t.Helper()
-	u, err := url.Parse(servertest.AMQP(t))
-	must(t, err)
+func newToxic(tb testing.TB) (*toxiproxy.Proxy, Config) {
+	tb.Helper()
+	u, err := url.Parse(servertest.AMQP(tb))
+	must(tb, err)
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, servertest.Name(t), "127.0.0.1:0", u.Host)
-	must(t, proxy.Start())
-	t.Cleanup(proxy.Stop)
+	proxy := toxiproxy.NewProxy(server, servertest.Name(tb), "127.0.0.1:0", u.Host)
+	must(tb, proxy.Start())
+	tb.Cleanup(proxy.Stop)
 	u.Host = proxy.Listen
-	cfg := settings(t)
+	cfg := settings(tb)
 	cfg.URL = config.Secret(u.String())
 	return proxy, cfg
 }
 
-func addToxic(t testing.TB, proxy *toxiproxy.Proxy, toxic string) {
-	t.Helper()
+func addToxic(tb testing.TB, proxy *toxiproxy.Proxy, toxic string) {
+	tb.Helper()
 	_, err := proxy.Toxics.AddToxicJson(strings.NewReader(toxic))
-	must(t, err)
+	must(tb, err)
 }

@@ -3,6 +3,7 @@ package rabbit
 import (
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"parley.sh/services/kit/config"
@@ -82,7 +83,7 @@ func hostPort(host string, tls bool) (string, error) {
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return "", badURL("names a port that is none")
 	}
 	return net.JoinHostPort(u.Hostname(), port), nil

@@ -82,15 +82,10 @@ func (w *wire) room(ctx context.Context) error {
 // Close implements net.Conn. What was written before is sent first if the peer
 // takes it soon: the library closes right after its last frame.
 func (w *wire) Close() error {
-	w.mu.Lock()
-	if w.err != nil {
-		w.mu.Unlock()
+	pending, first := w.shut()
+	if !first {
 		return nil
 	}
-	w.fail(net.ErrClosed)
-	pending := len(w.buf) > 0 || w.sending
-	close(w.kick)
-	w.mu.Unlock()
 	if pending {
 		_ = w.SetWriteDeadline(time.Now().Add(farewell))
 		<-w.gone
@@ -98,6 +93,19 @@ func (w *wire) Close() error {
 	err := w.Conn.Close()
 	<-w.gone
 	return err
+}
+
+// shut refuses what comes from now on and reports whether something is still to be
+// sent, and whether nobody had shut the wire before.
+func (w *wire) shut() (pending, first bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return false, false
+	}
+	w.fail(net.ErrClosed)
+	close(w.kick)
+	return len(w.buf) > 0 || w.sending, true
 }
 
 // fail refuses what comes from now on. The caller holds mu.
