@@ -20,7 +20,7 @@ func document(dir string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("no struct called Config")
 	}
-	rows, err := variables(m, d)
+	rows, err := variables(m, d, "")
 	if err != nil {
 		return nil, err
 	}

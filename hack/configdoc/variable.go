@@ -16,8 +16,8 @@ type variable struct {
 }
 
 // variables lists what a struct declares, in the order of its fields, its parts'
-// in their place.
-func variables(m module, d declaration) ([]variable, error) {
+// in their place. Their names begin with prefix.
+func variables(m module, d declaration, prefix string) ([]variable, error) {
 	var all []variable
 	for _, field := range d.fields.Fields.List {
 		tag := tagOf(field)
@@ -29,7 +29,7 @@ func variables(m module, d declaration) ([]variable, error) {
 			return nil, err
 		}
 		if ok {
-			inner, err := variables(m, part)
+			inner, err := variables(m, part, prefix+prefixOf(tag))
 			if err != nil {
 				return nil, err
 			}
@@ -40,9 +40,18 @@ func variables(m module, d declaration) ([]variable, error) {
 		if err != nil {
 			return nil, err
 		}
+		v.name = prefix + v.name
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// prefixOf returns what a part's own tag puts before the names of its variables.
+func prefixOf(part reflect.StructTag) string {
+	if name := part.Get("envconfig"); name != "" {
+		return name + "_"
+	}
+	return ""
 }
 
 func tagOf(field *ast.Field) reflect.StructTag {

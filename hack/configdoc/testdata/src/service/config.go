@@ -20,6 +20,8 @@ type Config struct {
 	Names []string `envconfig:"NAMES"`
 	Local  Local
 	Again  part.Other
+	// Target has variables of its own: their names begin with its tag.
+	Target part.Other `envconfig:"TARGET"`
 	// Hidden is not read from the environment.
 	Hidden string `ignored:"true"`
 }
