@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	kit "parley.sh/services/kit/config"
 	"parley.sh/services/kit/deadline"
 	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/rest"
+	"parley.sh/services/kit/web"
 )
 
 func TestTheNearerDeadlineIsSentOn(t *testing.T) {
@@ -126,5 +132,45 @@ func TestALongAnswerOutlivesTheAttemptsTimeout(t *testing.T) {
 	_ = resp.Body.Close()
 	if err != nil || len(got) != 30 {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// The whole way: the server of package web reads what the client sent, and does not
+// begin work that waited on the way until its deadline had passed.
+func TestTheServerHonoursTheDeadline(t *testing.T) {
+	t.Parallel()
+	var cfg web.Config
+	if err := kit.Load(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	server, err := web.New(cfg, web.Options{Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 100 * time.Millisecond
+	for name, tt := range map[string]struct {
+		queue time.Duration
+		want  int
+	}{
+		"in time":  {0, http.StatusNotFound}, // it got as far as looking for the resource
+		"too late": {2 * limit, http.StatusGatewayTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			codes := make(chan int, 1)
+			c := served(t, func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(tt.queue) // a queue on the way is the subject
+				answer := httptest.NewRecorder()
+				server.Engine.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
+				w.WriteHeader(answer.Code)
+				codes <- answer.Code
+			}, once)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_ = discard(get(ctx, t, c))
+			if got := <-codes; got != tt.want {
+				t.Errorf("the server answered %d, want %d", got, tt.want)
+			}
+		})
 	}
 }
