@@ -18,9 +18,9 @@
 // delivery put it, on whichever side of midnight it arrives. A day is a partition and
 // goes as a whole, and inbox_window says which day is the first that is kept:
 //
-//	            kept_from                    today
-//	 refused  |  a row per handled message  |  +1  +2  | refused beyond MaxAhead
-//	 Invalid  |  INBOX_KEEP                 |  made ahead
+//	           kept_from                    today
+//	refused  |  a row per handled message  |  +1  +2  | refused beyond MaxAhead
+//	Invalid  |  INBOX_KEEP                 |  made ahead
 //
 // The hard part is the edge on the left. The Keeper raises kept_from, commits, and
 // only then detaches what lies before it; Once reads kept_from in the statement

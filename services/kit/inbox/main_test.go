@@ -23,7 +23,7 @@ const patience = 30 * time.Second
 // open returns a database of the test's own, with the inbox and a table of effects.
 func open(t *testing.T) (context.Context, *postgres.DB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	t.Cleanup(cancel)
 	db, err := postgres.Open(postgres.Config{
 		URL:              config.Secret(servertest.Database(t)),
@@ -83,7 +83,8 @@ func midnight() time.Time { return time.Now().UTC().Truncate(day) }
 
 func tables(ctx context.Context, t *testing.T, db *postgres.DB) []string {
 	t.Helper()
-	rows, err := db.Query(ctx, `SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname ~ '^inbox_[0-9]' ORDER BY 1`)
+	rows, err := db.Query(ctx,
+		`SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname ~ '^inbox_[0-9]' ORDER BY 1`)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,10 @@ COMMENT ON COLUMN outbox.unit IS 'Hash of broker, name and key: rows of one unit
 -- What a broker refused for good, for a person to look at.
 CREATE TABLE outbox_refused (
     id          bigint      PRIMARY KEY,
+    shard       smallint    NOT NULL,
     broker      text        NOT NULL,
     name        text        NOT NULL,
+    unit        bigint      NOT NULL,
     routing_key text        NOT NULL,
     key         text        NOT NULL,
     message_id  text        NOT NULL,

@@ -25,7 +25,7 @@ const (
 	// finishTime is how long an unconfirmed batch may take once the relay stops: its
 	// broker may be away. What is not confirmed stays in the table.
 	finishTime = 5 * time.Second
-	// sayEvery bounds how often a destination's failures are logged.
+	// sayEvery bounds how often failures are logged that go on.
 	sayEvery = 10 * time.Second
 )
 
@@ -43,7 +43,7 @@ type conductor struct {
 	clears chan clearing
 	tells  chan struct{}
 
-	reading  *request // the read under way
+	reading  *request // the read under way, since lastRead
 	clearing *clearance
 	waiting  clearance // refused rows that wait to be set aside
 	telling  bool
@@ -212,12 +212,18 @@ func (c *conductor) read(work context.Context, now time.Time) {
 	}()
 }
 
-// admit takes in a read. The poll slows down while there is nothing to read.
+// admit takes in a read. The poll slows down while there is nothing to read, and when
+// a read takes long for what it brings: where somebody's old snapshot keeps vacuum
+// away, it walks over all that was deleted since.
 func (c *conductor) admit(ctx context.Context, r readResult) {
 	c.reading = nil
+	now := time.Now()
+	if len(r.haul.rows) < c.relay.cfg.Batch {
+		c.readNot = now.Add(2 * now.Sub(c.lastRead))
+	}
 	switch {
 	case r.err != nil:
-		c.readNot = time.Now().Add(c.relay.cfg.PollMax)
+		c.readNot = now.Add(c.relay.cfg.PollMax)
 		c.relay.log.WarnContext(ctx, "outbox not read", "err", r.err)
 	case len(r.haul.rows) > 0:
 		c.pause = c.relay.cfg.PollMin
@@ -225,7 +231,7 @@ func (c *conductor) admit(ctx context.Context, r readResult) {
 	default:
 		c.pause = min(2*c.pause, c.relay.cfg.PollMax)
 	}
-	c.readAt = time.Now().Add(c.pause)
+	c.readAt = now.Add(c.pause)
 }
 
 // publish sends a batch and reports what became of each row.

@@ -74,7 +74,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	failures := 0
+	failures, said := 0, time.Time{}
 	for ctx.Err() == nil {
 		start := time.Now()
 		err := r.hold(ctx, s)
@@ -82,11 +82,13 @@ func (r *Relay) Run(ctx context.Context) error {
 			break
 		}
 		r.metrics.lost.Inc()
-		r.log.WarnContext(ctx, "outbox session lost", "err", err)
 		if time.Since(start) > reopenMax {
 			failures = 0
 		}
-		failures++
+		if failures++; failures == 1 || time.Since(said) >= sayEvery {
+			said = time.Now()
+			r.log.WarnContext(ctx, "outbox shards not held", "err", err)
+		}
 		sleep(ctx, backoff(failures, r.cfg.RetryMin, reopenMax))
 	}
 	return nil

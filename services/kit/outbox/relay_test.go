@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"parley.sh/services/kit/fault"
@@ -73,7 +72,8 @@ func TestOrder(t *testing.T) {
 		}
 	}
 	cfg := Defaults()
-	cfg.RetryMin, cfg.RetryMax, cfg.PollMin, cfg.PollMax = time.Millisecond, 5*time.Millisecond, time.Millisecond, time.Millisecond
+	cfg.RetryMin, cfg.RetryMax = time.Millisecond, 5*time.Millisecond
+	cfg.PollMin, cfg.PollMax = time.Millisecond, time.Millisecond
 	runRelay(ctx, t, newRelay(t, db, cfg, only(flaky)))
 	eventually(ctx, t, "the outbox is empty", func() bool { return count(ctx, t, db, "outbox") == 0 })
 	got := map[string][]string{}
@@ -368,35 +368,4 @@ func checkOrder(t *testing.T, ids []string, rows int) {
 			t.Errorf("%s (-want +got):\n%s", key, diff)
 		}
 	}
-}
-
-func TestAddRefusesDefects(t *testing.T) {
-	t.Parallel()
-	ctx, db := open(t)
-	tests := map[string]func(*message.Message){
-		"no id":          func(m *message.Message) { m.ID = "" },
-		"no type":        func(m *message.Message) { m.Type = "" },
-		"no source":      func(m *message.Message) { m.Source = "" },
-		"no time":        func(m *message.Message) { m.Time = time.Time{} },
-		"no broker":      func(m *message.Message) { m.To.Broker = "" },
-		"no destination": func(m *message.Message) { m.To.Name = "" },
-	}
-	for name, spoil := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := newMessage(topic, "a", 1)
-			spoil(&m)
-			err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-				return Add(ctx, tx, newMessage(topic, "b", 1), m)
-			})
-			if !fault.Is(err, fault.Internal) {
-				t.Errorf("Add = %v, want Internal", err)
-			}
-		})
-	}
-	t.Run("nothing", func(t *testing.T) {
-		if err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error { return Add(ctx, tx) }); err != nil {
-			t.Error(err)
-		}
-	})
 }
