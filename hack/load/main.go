@@ -34,6 +34,7 @@ type options struct {
 	settle  time.Duration
 	trace   bool
 	good    bool
+	summary string
 }
 
 func main() {
@@ -45,6 +46,7 @@ func main() {
 	flag.DurationVar(&o.settle, "settle", 4*time.Minute, "how long accepted orders may take to settle after the last was placed")
 	flag.BoolVar(&o.trace, "timeline", true, "print one order's way over REST, Kafka and RabbitMQ")
 	flag.BoolVar(&o.good, "good", false, "place good orders only")
+	flag.StringVar(&o.summary, "summary", "", "a file for the figures as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -73,6 +75,9 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	r.report(os.Stdout)
+	if err := r.summarize(o.summary); err != nil {
+		return err
+	}
 	r.showTimeline(ctx, tap)
 	return r.verdict()
 }

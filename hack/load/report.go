@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -116,6 +117,41 @@ func (r *runner) latencies(w io.Writer) {
 		fmt.Fprintf(w, "  %-24s %10s %10s %10s\n", row.name,
 			quantile(row.all, 0.50), quantile(row.all, 0.95), quantile(row.all, 0.99))
 	}
+}
+
+// summary is what -summary writes.
+type summary struct {
+	Accepted  int     `json:"accepted"`
+	Seconds   float64 `json:"seconds"`
+	PerSecond float64 `json:"perSecond"`
+	// Of the time from POST to settled, in milliseconds.
+	P50 int64 `json:"p50"`
+	P95 int64 `json:"p95"`
+	P99 int64 `json:"p99"`
+}
+
+// summarize writes the figures to a file; an empty path writes none.
+func (r *runner) summarize(path string) error {
+	if path == "" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var settled []time.Duration
+	for _, o := range r.orders {
+		if o.settled > 0 {
+			settled = append(settled, o.settled)
+		}
+	}
+	data, err := json.Marshal(summary{
+		Accepted: len(settled), Seconds: r.took.Seconds(), PerSecond: float64(len(settled)) / r.took.Seconds(),
+		P50: quantile(settled, 0.50).Milliseconds(), P95: quantile(settled, 0.95).Milliseconds(),
+		P99: quantile(settled, 0.99).Milliseconds(),
+	})
+	if err != nil {
+		return fmt.Errorf("encode the summary: %w", err)
+	}
+	return os.WriteFile(path, data, 0o600)
 }
 
 // quantile returns the smallest duration that a share q of all does not exceed.
