@@ -20,7 +20,9 @@ type workshop struct {
 	consumer ConsumerConfig
 	handler  message.Handler
 	// send confirms a dead letter.
-	send    func(ctx context.Context, r *sarama.ConsumerMessage, why *letter) error
+	send func(ctx context.Context, r *sarama.ConsumerMessage, why *letter) error
+	// flow stops and starts the reading of partitions.
+	flow    flow
 	pool    *pool
 	metrics *consumerMetrics
 	log     *slog.Logger
@@ -28,11 +30,19 @@ type workshop struct {
 	claims atomic.Int32
 }
 
+// flow is how a claim holds back its partition.
+type flow interface {
+	Pause(partitions map[string][]int32)
+	Resume(partitions map[string][]int32)
+}
+
 // share is what one partition may have in flight. The bounds of the consumer are
 // divided evenly, so that partitions which are stuck cannot starve the others.
 func (w *workshop) share() (messages int, bytes int64) {
 	n := max(int(w.claims.Load()), 1)
-	return min(w.cfg.MaxInFlight, w.cfg.MaxInFlightTotal/n), min(w.cfg.MaxInFlightBytes, w.cfg.MaxInFlightTotalBytes/int64(n))
+	messages = min(w.cfg.MaxInFlight, w.cfg.MaxInFlightTotal/n)
+	bytes = min(w.cfg.MaxInFlightBytes, w.cfg.MaxInFlightTotalBytes/int64(n))
+	return messages, bytes
 }
 
 // verdict is what became of an attempt: done, or to be tried again after a pause.
@@ -133,7 +143,8 @@ func (w *workshop) setAside(ctx context.Context, t *task) verdict {
 			return verdict{pause: w.cfg.RetryMin}
 		}
 		t.holds++
-		w.log.LogAttrs(ctx, slog.LevelError, "message cannot be set aside and holds its key", w.attrs(t, slog.Any("err", err))...)
+		w.log.LogAttrs(ctx, slog.LevelError, "message cannot be set aside and holds its key",
+			w.attrs(t, slog.Any("err", err))...)
 		return w.again(t, fault.KindOf(err))
 	}
 	w.metrics.dead.WithLabelValues(w.consumer.Group, t.record.Topic, t.letter.kind.String()).Inc()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +21,8 @@ const (
 // BenchmarkConsumeKeyed measures the keyed workload from the first message handled
 // to the last, and sets it against a serial consumer of the same messages and the
 // ideal, the largest sum of delays of one key: no consumer that keeps the order of a
-// key can be faster.
+// key can be faster. of-ideal takes the delays as they were asked for; of-handled
+// takes them as the handlers took them, since a busy machine wakes sleepers late.
 func BenchmarkConsumeKeyed(b *testing.B) {
 	brokers := servertest.Kafka(b)
 	topic := testTopic(b, brokers, 1, nil)
@@ -33,16 +34,19 @@ func BenchmarkConsumeKeyed(b *testing.B) {
 		}
 	}
 	serial, ideal := bounds(messages, delays)
-	var took time.Duration
+	var took, handled time.Duration
 	rounds := 0
 	for b.Loop() {
-		took += consumeAll(b, brokers, topic, fmt.Sprintf("%s-%d", topic, rounds), delays)
+		w := &keyedRun{delays: delays, byKey: map[string]time.Duration{}, done: make(chan time.Duration, 1)}
+		took += w.consume(b, brokers, topic, fmt.Sprintf("%s-%d", topic, rounds))
+		handled += w.longest()
 		rounds++
 	}
 	one := took / time.Duration(rounds)
 	b.ReportMetric(one.Seconds(), "s/run")
 	b.ReportMetric(ideal.Seconds(), "ideal-s")
 	b.ReportMetric(one.Seconds()/ideal.Seconds(), "of-ideal")
+	b.ReportMetric(took.Seconds()/handled.Seconds(), "of-handled")
 	b.ReportMetric(serial.Seconds()/one.Seconds(), "times-serial")
 	b.ReportMetric(0, "ns/op")
 }
@@ -68,27 +72,56 @@ func bounds(messages []message.Message, delays map[string]time.Duration) (serial
 	return serial, ideal
 }
 
-func consumeAll(b *testing.B, brokers []string, topic, group string, delays map[string]time.Duration) time.Duration {
+// keyedRun is one run over the workload.
+type keyedRun struct {
+	delays map[string]time.Duration
+	done   chan time.Duration
+
+	mu      sync.Mutex
+	began   time.Time
+	handled int
+	byKey   map[string]time.Duration
+}
+
+func (k *keyedRun) consume(b *testing.B, brokers []string, topic, group string) time.Duration {
 	b.Helper()
-	var handled atomic.Int64
-	var began atomic.Pointer[time.Time]
-	done := make(chan time.Duration, 1)
-	stop := testConsumer(b, testConfig(brokers), ConsumerConfig{Group: group, Topics: []string{topic}},
-		func(_ context.Context, m message.Message) error {
-			now := time.Now()
-			began.CompareAndSwap(nil, &now)
-			time.Sleep(delays[m.ID])
-			if handled.Add(1) == int64(len(delays)) {
-				done <- time.Since(*began.Load())
-			}
-			return nil
-		})
+	cfg := testConfig(brokers)
+	consumer := NewConsumer(cfg, ConsumerConfig{Group: group, Topics: []string{topic}}, k.handle, Options{})
+	stop := run(b, consumer)
 	defer stop()
 	select {
-	case took := <-done:
+	case took := <-k.done:
 		return took
 	case <-time.After(time.Minute):
-		b.Fatalf("%d of %d messages were handled in a minute", handled.Load(), len(delays))
+		b.Fatal("the messages were not handled in a minute")
 		return 0
 	}
+}
+
+func (k *keyedRun) handle(_ context.Context, m message.Message) error {
+	start := time.Now()
+	time.Sleep(k.delays[m.ID])
+	took := time.Since(start)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.handled == 0 || start.Before(k.began) {
+		k.began = start
+	}
+	k.handled++
+	k.byKey[m.Key] += took
+	if k.handled == len(k.delays) {
+		k.done <- time.Since(k.began)
+	}
+	return nil
+}
+
+// longest is what the handlers of one key took at most.
+func (k *keyedRun) longest() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var longest time.Duration
+	for _, took := range k.byKey {
+		longest = max(longest, took)
+	}
+	return longest
 }

@@ -70,7 +70,10 @@ func TestKilled(t *testing.T) {
 	const partitions, messages, kills = 3, 6000, 3
 	brokers := servertest.Kafka(t)
 	topic := testTopic(t, brokers, partitions, nil)
-	j := &journal{t: t, file: filepath.Join(t.TempDir(), "journal"), finished: map[int32]map[int64]bool{}, last: map[string]string{}}
+	j := &journal{
+		t: t, file: filepath.Join(t.TempDir(), "journal"),
+		finished: map[int32]map[int64]bool{}, seen: map[string]bool{}, last: map[string]string{},
+	}
 	task := childTask{Brokers: brokers, Topic: topic, Journal: j.file}
 	p := testPublisher(t, testConfig(brokers))
 	sent := make([]message.Message, messages)
@@ -130,9 +133,6 @@ type journal struct {
 
 // ids returns the messages that were finished at least once.
 func (j *journal) ids() map[string]bool {
-	if j.seen == nil {
-		j.seen = map[string]bool{}
-	}
 	f, err := os.Open(j.file)
 	if err != nil {
 		return j.seen

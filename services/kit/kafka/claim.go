@@ -21,8 +21,6 @@ type claim struct {
 	ctx  context.Context
 	end  context.CancelFunc
 	work *workshop
-	// flow starts and stops the reading of the partition.
-	flow flow
 
 	mu    sync.Mutex
 	track tracker
@@ -44,16 +42,11 @@ type claim struct {
 	read      time.Time
 }
 
-// flow is how a claim holds back its partition.
-type flow interface {
-	Pause(partitions map[string][]int32)
-	Resume(partitions map[string][]int32)
-}
-
-func newClaim(ctx context.Context, at place, first int64, w *workshop, f flow) *claim {
+// newClaim returns the claim of a partition that is read from first on.
+func newClaim(ctx context.Context, at place, first int64, w *workshop) *claim {
 	ctx, end := context.WithCancel(ctx)
 	return &claim{
-		place: at, ctx: ctx, end: end, work: w, flow: f,
+		place: at, ctx: ctx, end: end, work: w,
 		track: newTracker(first), lanes: map[string]*lane{}, alone: map[*lane]struct{}{}, idle: make(chan struct{}),
 		committed: max(first, unknown), read: time.Now(),
 	}
@@ -61,6 +54,7 @@ func newClaim(ctx context.Context, at place, first int64, w *workshop, f flow) *
 
 // add takes a message from the broker.
 func (c *claim) add(r *sarama.ConsumerMessage) {
+	detach(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := &task{record: r, number: c.track.add(r.Offset), size: sizeOf(r)}
@@ -105,10 +99,10 @@ func (c *claim) pause(on bool) {
 	at := map[string][]int32{c.topic: {c.partition}}
 	if on {
 		c.work.metrics.paused.Inc()
-		c.flow.Pause(at)
+		c.work.flow.Pause(at)
 	} else {
 		c.work.metrics.paused.Dec()
-		c.flow.Resume(at)
+		c.work.flow.Resume(at)
 	}
 }
 

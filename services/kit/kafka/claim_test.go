@@ -196,11 +196,12 @@ func newSession(w *world) *session {
 	}
 	work := &workshop{
 		cfg: w.cfg, consumer: ConsumerConfig{Group: "group", GiveUp: w.giveUp, MaxAttempts: 3},
-		pool: newPool(w.cfg.Workers), metrics: newConsumerMetrics(nil, "group"), log: slog.New(slog.DiscardHandler),
+		pool: newPool(w.cfg.Workers), flow: s.flow, metrics: newConsumerMetrics(nil, "group"),
+		log:     slog.New(slog.DiscardHandler),
 		handler: func(ctx context.Context, m message.Message) error { return s.handle(ctx, w, m) },
 		send:    func(ctx context.Context, r *sarama.ConsumerMessage, _ *letter) error { return s.setAside(ctx, w, r) },
 	}
-	s.claim = newClaim(context.Background(), place{topic: "Things"}, w.committed, work, s.flow)
+	s.claim = newClaim(context.Background(), place{topic: "Things"}, w.committed, work)
 	return s
 }
 

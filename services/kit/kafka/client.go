@@ -32,6 +32,7 @@ func (c Config) client() (*sarama.Config, error) {
 	s.Metadata.Full = false
 	s.Metadata.AllowAutoTopicCreation = false
 	s.Metadata.Timeout = c.RequestTimeout
+	s.Metadata.RefreshFrequency = time.Minute // how late new partitions are noticed
 	if err := c.secure(s); err != nil {
 		return nil, err
 	}

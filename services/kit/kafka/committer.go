@@ -29,6 +29,8 @@ type committer struct {
 	// together before could arrive after the next owner's.
 	mu      sync.Mutex
 	session sarama.ConsumerGroupSession
+	// failing says that the last commit failed; only run uses it.
+	failing bool
 }
 
 // member sets who commits from now on.
@@ -55,16 +57,18 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
-// report logs a failed commit and ends a membership that is over.
+// report logs the first of several failed commits and ends a membership that is over.
 func (c *committer) report(ctx context.Context, err error) {
 	if err == nil {
+		c.failing = false
 		return
 	}
 	c.count("failed")
 	level := slog.LevelWarn
-	if passing(err) {
+	if c.failing || passing(err) {
 		level = slog.LevelDebug
 	}
+	c.failing = true
 	c.log.LogAttrs(ctx, level, "offsets not committed, trying again", slog.Any("err", err))
 	if over(err) {
 		c.fenced(err)
@@ -171,10 +175,16 @@ func (c *committer) settle(due map[*claim]int64, response *sarama.OffsetCommitRe
 		c.count("ok")
 		return nil
 	}
-	if errors.Is(failed, sarama.ErrNotCoordinatorForConsumer) || errors.Is(failed, sarama.ErrConsumerCoordinatorNotAvailable) {
+	if moved(failed) {
 		return errors.Join(failed, c.client.RefreshCoordinator(c.group))
 	}
 	return failed
+}
+
+// moved reports whether the group has another coordinator.
+func moved(err error) bool {
+	return errors.Is(err, sarama.ErrNotCoordinatorForConsumer) ||
+		errors.Is(err, sarama.ErrConsumerCoordinatorNotAvailable)
 }
 
 // over reports whether the group has put this member out. A generation that is not

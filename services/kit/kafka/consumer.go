@@ -76,8 +76,8 @@ func (c *Consumer) begin(ctx context.Context, opened *clients) (*running, error)
 	r.publisher = newLetterPublisher(c.cfg, c.options, c.consumer.Group)
 	dead := &letters{group: c.consumer.Group, publisher: r.publisher, now: time.Now}
 	work := &workshop{
-		cfg: c.cfg, consumer: c.consumer, handler: c.handler, send: dead.send, pool: newPool(c.cfg.Workers),
-		metrics: c.metrics, log: c.log,
+		cfg: c.cfg, consumer: c.consumer, handler: c.handler, send: dead.send, flow: group,
+		pool: newPool(c.cfg.Workers), metrics: c.metrics, log: c.log,
 	}
 	all := newClaims()
 	commits := &committer{
@@ -86,7 +86,7 @@ func (c *Consumer) begin(ctx context.Context, opened *clients) (*running, error)
 	}
 	r.work = work
 	r.member = &membership{
-		cfg: c.cfg, ctx: ctx, work: work, claims: all, committer: commits, flow: group, state: c.state,
+		cfg: c.cfg, ctx: ctx, work: work, claims: all, committer: commits, state: c.state,
 	}
 	probes := &prober{client: opened.control, claims: all, consumer: c.consumer, seen: r.answered}
 	r.start(ctx, commits.run, probes.run, r.watch)
@@ -153,10 +153,7 @@ func (r *running) session(ctx context.Context) error {
 	if err := r.group.Consume(ctx, r.consumer.Topics, r.member); err != nil {
 		return err
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return errSessionEnded
+	return errors.Join(errSessionEnded, r.member.cause())
 }
 
 // abandon ends a session that the group does not know any more.
@@ -195,5 +192,5 @@ func (r *running) end() {
 	if err := errors.Join(left, r.publisher.Close(), r.clients.close()); err != nil {
 		r.log.DebugContext(r.member.ctx, "consumer did not end cleanly", slog.Any("err", err))
 	}
-	r.state.set(r.member.ctx, errClosed)
+	r.state.close()
 }

@@ -61,7 +61,9 @@ func TestCaughtUp(t *testing.T) {
 	published := time.Now()
 	<-entered
 	at := records(t, cfg.Brokers, "Things")[0].Partition
-	eventually(t, "the other partition to stay caught up", func() bool { return c.since(1-at, published.Add(time.Second)) })
+	eventually(t, "the other partition to stay caught up", func() bool {
+		return c.since(1-at, published.Add(time.Second))
+	})
 	if c.since(at, published) {
 		t.Error("caught up with an unfinished message")
 	}
@@ -88,7 +90,8 @@ func TestGapAtTheEnd(t *testing.T) {
 	var c caughtUp
 	var got seen
 	start := time.Now()
-	testConsumer(t, testConfig(brokers), ConsumerConfig{Group: topic, Topics: []string{topic}, CaughtUp: c.tell}, got.handle)
+	testConsumer(t, testConfig(brokers),
+		ConsumerConfig{Group: topic, Topics: []string{topic}, CaughtUp: c.tell}, got.handle)
 	eventually(t, "the end", func() bool { return c.since(0, start) })
 	got.mu.Lock()
 	if len(got.count) != 3 {
@@ -154,62 +157,16 @@ func committed(t testing.TB, brokers []string, group, topic string, partition in
 	return offset
 }
 
+// visibleCase is a fetched block, where reading stands, and where the next message is.
+type visibleCase struct {
+	block sarama.FetchResponseBlock
+	from  int64
+	want  int64
+}
+
 func TestFirstVisible(t *testing.T) {
 	t.Parallel()
-	batch := func(first, last, producer int64, kind string, at ...int64) *sarama.Records {
-		b := &sarama.RecordBatch{
-			FirstOffset: first, LastOffsetDelta: int32(last - first), ProducerID: producer, //nolint:gosec // small
-			Control: kind == "marker", IsTransactional: kind != "plain",
-		}
-		for _, offset := range at {
-			b.Records = append(b.Records, &sarama.Record{OffsetDelta: offset - first})
-		}
-		return &sarama.Records{RecordBatch: b}
-	}
-	aborted := func(producer, first int64) *sarama.AbortedTransaction {
-		return &sarama.AbortedTransaction{ProducerID: producer, FirstOffset: first}
-	}
-	tests := map[string]struct {
-		block sarama.FetchResponseBlock
-		from  int64
-		want  int64
-	}{
-		"nothing": {from: 7, want: 7},
-		"a message": {
-			sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{batch(5, 9, 1, "plain", 5, 6, 7, 8, 9)}}, 7, 7,
-		},
-		"a message after a compacted gap": {
-			sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{batch(5, 9, 1, "plain", 5, 9)}}, 7, 9,
-		},
-		"an emptied batch": {
-			sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{batch(5, 9, 1, "plain")}}, 7, 10,
-		},
-		"a marker at the end": {
-			sarama.FetchResponseBlock{RecordsSet: []*sarama.Records{batch(7, 7, 1, "marker", 7)}}, 7, 8,
-		},
-		"aborted, then a marker": {sarama.FetchResponseBlock{
-			AbortedTransactions: []*sarama.AbortedTransaction{aborted(1, 7)},
-			RecordsSet:          []*sarama.Records{batch(7, 8, 1, "txn", 7, 8), batch(9, 9, 1, "marker", 9)},
-		}, 7, 10},
-		"aborted, then committed by the same producer": {sarama.FetchResponseBlock{
-			AbortedTransactions: []*sarama.AbortedTransaction{aborted(1, 7)},
-			RecordsSet: []*sarama.Records{
-				batch(7, 8, 1, "txn", 7, 8), batch(9, 9, 1, "marker", 9), batch(10, 11, 1, "txn", 10, 11),
-			},
-		}, 7, 10},
-		"two aborted of one producer, one committed between": {sarama.FetchResponseBlock{
-			AbortedTransactions: []*sarama.AbortedTransaction{aborted(1, 12), aborted(1, 7)},
-			RecordsSet: []*sarama.Records{
-				batch(7, 7, 1, "txn", 7), batch(8, 8, 1, "marker", 8), batch(9, 9, 1, "txn", 9),
-				batch(10, 10, 1, "marker", 10), batch(12, 12, 1, "txn", 12),
-			},
-		}, 7, 9},
-		"another producer's among the aborted": {sarama.FetchResponseBlock{
-			AbortedTransactions: []*sarama.AbortedTransaction{aborted(1, 7)},
-			RecordsSet:          []*sarama.Records{batch(7, 7, 1, "txn", 7), batch(8, 8, 2, "txn", 8)},
-		}, 7, 8},
-	}
-	for name, tc := range tests {
+	for name, tc := range visibleCases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if got := firstVisible(&tc.block, tc.from); got != tc.want {
@@ -217,6 +174,50 @@ func TestFirstVisible(t *testing.T) {
 			}
 		})
 	}
+}
+
+func visibleCases() map[string]visibleCase {
+	block := func(batches ...*sarama.Records) sarama.FetchResponseBlock {
+		return sarama.FetchResponseBlock{RecordsSet: batches}
+	}
+	aborted := func(b sarama.FetchResponseBlock, firsts ...int64) sarama.FetchResponseBlock {
+		for _, first := range firsts {
+			b.AbortedTransactions = append(b.AbortedTransactions, &sarama.AbortedTransaction{ProducerID: 1, FirstOffset: first})
+		}
+		return b
+	}
+	return map[string]visibleCase{
+		"nothing":          {from: 7, want: 7},
+		"a message":        {block(fetched(5, 9, 1, "plain", 5, 6, 7, 8, 9)), 7, 7},
+		"after a gap":      {block(fetched(5, 9, 1, "plain", 5, 9)), 7, 9},
+		"an emptied batch": {block(fetched(5, 9, 1, "plain")), 7, 10},
+		"a marker":         {block(fetched(7, 7, 1, "marker", 7)), 7, 8},
+		"aborted, then a marker": {
+			aborted(block(fetched(7, 8, 1, "txn", 7, 8), fetched(9, 9, 1, "marker", 9)), 7), 7, 10,
+		},
+		"aborted, then committed by the same producer": {aborted(block(
+			fetched(7, 8, 1, "txn", 7, 8), fetched(9, 9, 1, "marker", 9), fetched(10, 11, 1, "txn", 10, 11),
+		), 7), 7, 10},
+		"two aborted, one committed between them": {aborted(block(
+			fetched(7, 7, 1, "txn", 7), fetched(8, 8, 1, "marker", 8), fetched(9, 9, 1, "txn", 9),
+			fetched(10, 10, 1, "marker", 10), fetched(12, 12, 1, "txn", 12),
+		), 12, 7), 7, 9},
+		"another producer's among the aborted": {
+			aborted(block(fetched(7, 7, 1, "txn", 7), fetched(8, 8, 2, "txn", 8)), 7), 7, 8,
+		},
+	}
+}
+
+// fetched makes a batch of a producer with messages at the given offsets.
+func fetched(first, last, producer int64, kind string, at ...int64) *sarama.Records {
+	b := &sarama.RecordBatch{
+		FirstOffset: first, LastOffsetDelta: int32(last - first), ProducerID: producer, //nolint:gosec // small
+		Control: kind == "marker", IsTransactional: kind != "plain",
+	}
+	for _, offset := range at {
+		b.Records = append(b.Records, &sarama.Record{OffsetDelta: offset - first})
+	}
+	return &sarama.Records{RecordBatch: b}
 }
 
 // TestLost: a partition whose committed offset is gone stays unread under an alert,
@@ -227,7 +228,7 @@ func TestLost(t *testing.T) {
 	cfg := testConfig(cluster.ListenAddrs())
 	p := testPublisher(t, cfg)
 	var before seen
-	c := ConsumerConfig{Group: "group", Topics: []string{"Things"}}
+	c := things
 	stop := testConsumer(t, cfg, c, before.handle)
 	first := spread("Things", 40)
 	publish(t, p, first...)

@@ -16,12 +16,13 @@ type membership struct {
 	work      *workshop
 	claims    *claims
 	committer *committer
-	flow      flow
 	state     *state
+	session   sarama.ConsumerGroupSession
 }
 
 // Setup implements sarama.ConsumerGroupHandler: the group has taken this member.
 func (m *membership) Setup(s sarama.ConsumerGroupSession) error {
+	m.session = s
 	m.committer.member(s)
 	m.state.set(m.ctx, nil)
 	m.work.log.InfoContext(m.ctx, "joined the consumer group",
@@ -35,11 +36,19 @@ func (m *membership) Cleanup(sarama.ConsumerGroupSession) error {
 	return nil
 }
 
+// cause returns why the last session ended, if that is known.
+func (m *membership) cause() error {
+	if m.session == nil {
+		return nil
+	}
+	return context.Cause(m.session.Context())
+}
+
 // ConsumeClaim implements sarama.ConsumerGroupHandler. It returns when the
 // partition is revoked or the session ends, after the messages being handled are
 // finished and committed.
 func (m *membership) ConsumeClaim(s sarama.ConsumerGroupSession, from sarama.ConsumerGroupClaim) error {
-	c := newClaim(m.ctx, place{from.Topic(), from.Partition()}, from.InitialOffset(), m.work, m.flow)
+	c := newClaim(m.ctx, place{from.Topic(), from.Partition()}, from.InitialOffset(), m.work)
 	m.claims.add(c)
 	m.log(c, "partition assigned", slog.Int64("offset", from.InitialOffset()))
 	m.receive(s, from, c)

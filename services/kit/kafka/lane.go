@@ -51,10 +51,31 @@ func (t *task) read() {
 // recordOverhead is about what a record costs in memory beside its bytes.
 const recordOverhead = 512
 
-func sizeOf(r *sarama.ConsumerMessage) int64 {
-	size := recordOverhead + len(r.Key) + len(r.Value)
+func sizeOf(r *sarama.ConsumerMessage) int64 { return int64(recordOverhead + textSize(r)) }
+
+func textSize(r *sarama.ConsumerMessage) int {
+	size := len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
 		size += len(h.Key) + len(h.Value)
 	}
-	return int64(size)
+	return size
+}
+
+// detach gives a record memory of its own. As it comes its bytes lie in those of
+// its whole batch, so that one message that waits for long would keep all others
+// of the batch in memory, which nothing counts.
+func detach(r *sarama.ConsumerMessage) {
+	room := make([]byte, 0, textSize(r))
+	move := func(b []byte) []byte {
+		if b == nil {
+			return nil
+		}
+		from := len(room)
+		room = append(room, b...)
+		return room[from:len(room):len(room)]
+	}
+	r.Key, r.Value = move(r.Key), move(r.Value)
+	for _, h := range r.Headers {
+		h.Key, h.Value = move(h.Key), move(h.Value)
+	}
 }

@@ -43,32 +43,51 @@ func (l *lost) suspect(at place) {
 
 // check reports whether the partition must stay unread.
 func (l *lost) check(at place) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	alerted, suspected := l.suspects[at]
-	if !suspected {
+	if !l.suspected(at) {
 		return false
 	}
 	committed, oldest, newest, err := l.look(at)
-	ctx := context.Background()
+	if err != nil {
+		return true
+	}
+	gone := committed >= 0 && (committed < oldest || committed > newest)
 	attrs := []slog.Attr{
 		slog.String("topic", at.topic), slog.Int("partition", int(at.partition)),
 		slog.Int64("offset", committed), slog.Int64("oldest", oldest), slog.Int64("newest", newest),
 	}
+	ctx := context.Background()
 	switch {
-	case err != nil:
-		return true
-	case committed < 0 || committed >= oldest && committed <= newest:
-		delete(l.suspects, at)
-		l.gauge(at, 0)
+	case !gone:
+		l.clear(at)
 		l.log.LogAttrs(ctx, slog.LevelInfo, "partition can be read again", attrs...)
-		return false
-	case !alerted:
-		l.suspects[at] = true
-		l.gauge(at, 1)
+	case l.alert(at):
 		l.log.LogAttrs(ctx, slog.LevelError, "messages are gone before they were read; set the group's offset", attrs...)
 	}
-	return true
+	return gone
+}
+
+func (l *lost) suspected(at place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, suspected := l.suspects[at]
+	return suspected
+}
+
+func (l *lost) clear(at place) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.suspects, at)
+	l.gauge(at, 0)
+}
+
+// alert raises the alert and reports whether it was not out yet.
+func (l *lost) alert(at place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.suspects[at]
+	l.suspects[at] = true
+	l.gauge(at, 1)
+	return !out
 }
 
 // look asks for the committed offset and for what the broker has.

@@ -25,7 +25,7 @@ type producer struct {
 	async  sarama.AsyncProducer
 	client sarama.Client
 	// settled is told of every result of a broker.
-	settled func(err error)
+	settled func(topic string, err error)
 
 	// sending is held for reading while records are handed over, so that close
 	// cannot close the channel under them.
@@ -71,7 +71,7 @@ func produceBackoff(retries, _ int) time.Duration {
 }
 
 // openProducer connects: it returns when a broker has given the producer its id.
-func openProducer(c Config, alone bool, settled func(error)) (*producer, error) {
+func openProducer(c Config, alone bool, settled func(topic string, err error)) (*producer, error) {
 	s, err := c.producer(alone)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func openProducer(c Config, alone bool, settled func(error)) (*producer, error) 
 func (p *producer) takeSuccesses() {
 	defer p.acks.Done()
 	for record := range p.async.Successes() {
-		p.settled(nil)
+		p.settled(record.Topic, nil)
 		if o, ok := record.Metadata.(*outgoing); ok {
 			o.settle(nil)
 		}
@@ -104,7 +104,7 @@ func (p *producer) takeSuccesses() {
 func (p *producer) takeErrors() {
 	defer p.acks.Done()
 	for failed := range p.async.Errors() {
-		p.settled(failed.Err)
+		p.settled(failed.Msg.Topic, failed.Err)
 		if o, ok := failed.Msg.Metadata.(*outgoing); ok {
 			o.settle(failed.Err)
 		}

@@ -22,7 +22,8 @@ type Publisher struct {
 	// alone sends each record in a request of its own.
 	alone bool
 	// down keeps the hot path from asking state after every confirmation.
-	down atomic.Bool
+	down   atomic.Bool
+	outage outage
 
 	begin   sync.Once
 	ready   chan struct{}
@@ -96,6 +97,8 @@ func (p *Publisher) Close() error {
 			errs = append(errs, open.close())
 		}
 	}
+	p.outage.jobs.Wait()
+	p.state.close()
 	return errors.Join(errs...)
 }
 
@@ -104,9 +107,10 @@ func (p *Publisher) Err() error { return p.state.get() }
 
 // Publish implements message.Publisher. A failed message is Invalid if it is
 // refused for good (too large, not a valid event, no legal topic), whatever shared
-// a request with it; anything else, a missing topic too, is Unavailable. A message
-// that was not confirmed when ctx ended may reach the broker later. Messages of
-// one key share a partition.
+// a request with it; anything else, a missing topic too, is Unavailable. While no
+// broker answers Publish waits as long as ctx lets it. A message that was not
+// confirmed when ctx ended may reach the broker later. Messages of one key share a
+// partition.
 func (p *Publisher) Publish(ctx context.Context, messages ...message.Message) error {
 	if len(messages) == 0 {
 		return nil
@@ -176,19 +180,21 @@ func (p *Publisher) deliver(ctx context.Context, b *batch) []error {
 // connection waits for the producer.
 func (p *Publisher) connection(ctx context.Context) (*producer, error) {
 	p.start()
-	select {
-	case <-p.ready:
-		return p.main, nil
-	default:
+	for _, wait := range []<-chan struct{}{p.ready, p.outage.over()} {
+		select {
+		case <-wait:
+			continue
+		default:
+		}
+		select {
+		case <-wait:
+		case <-p.closing:
+			return nil, errClosed
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), p.Err())
+		}
 	}
-	select {
-	case <-p.ready:
-		return p.main, nil
-	case <-p.closing:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, errors.Join(context.Cause(ctx), p.Err())
-	}
+	return p.main, nil
 }
 
 func (p *Publisher) start() {
@@ -202,7 +208,7 @@ func (p *Publisher) connect() {
 		opened, err := openProducer(p.cfg, p.alone, p.settled)
 		if err == nil {
 			p.main = opened
-			p.settled(nil)
+			p.settled("", nil)
 			close(p.ready)
 			return
 		}
@@ -216,7 +222,7 @@ func (p *Publisher) connect() {
 }
 
 // settled follows what the brokers answer. A refusal is an answer too.
-func (p *Publisher) settled(err error) {
+func (p *Publisher) settled(topic string, err error) {
 	well := err == nil || refused(err)
 	if well && !p.down.Load() {
 		return
@@ -226,6 +232,11 @@ func (p *Publisher) settled(err error) {
 		err = nil
 	}
 	p.state.set(context.Background(), err)
+	if unreachable(err) {
+		p.outage.suspect(p.closing,
+			func() error { return p.main.client.RefreshMetadata(topic) },
+			func() { p.settled("", nil) })
+	}
 }
 
 // resolve finds out which record a refusal means. sarama sends the records of one

@@ -84,7 +84,7 @@ func (c *churn) step() {
 func (c *churn) start(i int) {
 	if c.stops[i] == nil {
 		c.stops[i] = testConsumer(c.t, testConfig(c.cluster.ListenAddrs()),
-			ConsumerConfig{Group: "group", Topics: []string{"Things"}}, c.checker.handle)
+			things, c.checker.handle)
 	}
 }
 

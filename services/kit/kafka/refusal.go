@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/IBM/sarama"
 
@@ -32,6 +34,13 @@ func refused(err error) bool {
 	}
 	var unencodable sarama.PacketEncodingError
 	return errors.As(err, &unencodable)
+}
+
+// unreachable reports an error of the network rather than of a broker.
+func unreachable(err error) bool {
+	var n net.Error
+	return errors.Is(err, sarama.ErrOutOfBrokers) || errors.Is(err, sarama.ErrNotConnected) ||
+		errors.Is(err, io.EOF) || errors.As(err, &n)
 }
 
 var (

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -38,7 +39,7 @@ func TestLogin(t *testing.T) {
 				}
 				cfg.Brokers = fakeCluster(t, opts...).ListenAddrs()
 				var got seen
-				testConsumer(t, cfg, ConsumerConfig{Group: "group", Topics: []string{"Things"}}, got.handle)
+				testConsumer(t, cfg, things, got.handle)
 				m := testMessage("Things", "key")
 				publish(t, testPublisher(t, cfg), m)
 				eventually(t, "the message to be handled", func() bool { return got.all(m) })
@@ -56,7 +57,7 @@ func TestWrongPassword(t *testing.T) {
 	}
 	p := NewPublisher(cfg, testOptions(t))
 	p.start()
-	eventually(t, "Err to tell", func() bool { return p.Err() != nil && p.Err() != errNotConnected }) //nolint:errorlint // that very value
+	eventually(t, "Err to tell", func() bool { return p.Err() != nil && !errors.Is(p.Err(), errNotConnected) })
 	if err := p.Close(); err != nil {
 		t.Error(err)
 	}

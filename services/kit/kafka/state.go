@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -34,6 +35,9 @@ func (s *state) set(ctx context.Context, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.err
+	if errors.Is(before, errClosed) {
+		return
+	}
 	s.err = err
 	switch {
 	case err == nil && before != nil:
@@ -44,4 +48,12 @@ func (s *state) set(ctx context.Context, err error) {
 		s.up.Set(0)
 		s.log.WarnContext(ctx, "kafka unavailable, trying again", slog.Any("err", err), slog.Bool("was_connected", s.was))
 	}
+}
+
+// close ends it in order, without a word.
+func (s *state) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = errClosed
+	s.up.Set(0)
 }
