@@ -8,15 +8,16 @@ import (
 )
 
 // Argument is an integer or a text, as brokers take arguments of queues,
-// exchanges and bindings. The zero value is the empty text. (The int-or-string
-// of Kubernetes holds 32 bits; x-expires overflows it.)
+// exchanges and bindings. The zero value is the number 0. (The int-or-string of
+// Kubernetes holds 32 bits; x-expires overflows it.)
 //
+// +kubebuilder:validation:Type=""
 // +kubebuilder:validation:XIntOrString
 // +kubebuilder:validation:MaxLength=1024
 type Argument struct {
-	number int64
-	text   string
-	isText bool
+	number int64  `json:"-"`
+	text   string `json:"-"`
+	isText bool   `json:"-"`
 }
 
 // Number returns the integer argument n.

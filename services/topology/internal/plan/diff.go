@@ -9,7 +9,7 @@ import (
 // Diff returns the steps that make a broker equal to what is desired. It changes
 // neither world. Its order does not depend on the order of what is desired.
 func Diff(want Desired, have Observed) Plan {
-	d := &differ{want: want, have: have, index: map[Key]int{}}
+	d := newDiffer(want, have)
 	d.topics()
 	d.exchanges()
 	d.policies()
@@ -46,10 +46,43 @@ type draft struct {
 }
 
 type differ struct {
-	want  Desired
-	have  Observed
-	steps []draft
+	want Desired
+	have Observed
+	// wanted are the objects of the desired world, topics by their names.
+	wanted map[ID]bool
+	topic  map[string]*WantTopic
+	vhosts map[string]*index
+	steps  []draft
+	// index are the places of steps.
 	index map[Key]int
+	// additions are the bindings that are made, by destination.
+	additions map[ID][]ID
+}
+
+func newDiffer(want Desired, have Observed) *differ {
+	d := &differ{
+		want: want, have: have, wanted: map[ID]bool{}, topic: map[string]*WantTopic{}, vhosts: map[string]*index{},
+		index: map[Key]int{}, additions: map[ID][]ID{},
+	}
+	for i := range want.Topics {
+		d.topic[want.Topics[i].Name] = &want.Topics[i]
+	}
+	for i := range want.Exchanges {
+		d.wanted[want.Exchanges[i].ID()] = true
+	}
+	for i := range want.Policies {
+		d.wanted[want.Policies[i].ID()] = true
+	}
+	for i := range want.Queues {
+		d.wanted[want.Queues[i].ID()] = true
+	}
+	for i := range want.Bindings {
+		d.wanted[want.Bindings[i].ID()] = true
+	}
+	for name, v := range have.Vhosts {
+		d.vhosts[name] = newIndex(v)
+	}
+	return d
 }
 
 func (d *differ) add(p phase, s Step, needs ...ID) {
@@ -94,11 +127,11 @@ func (d *differ) makes(id ID, self Key) []Key {
 }
 
 // vhost is a vhost as it is; an empty one and false if it is not there.
-func (d *differ) vhost(name string) (*Vhost, bool) {
-	if v := d.have.Vhosts[name]; v != nil {
-		return v, true
+func (d *differ) vhost(name string) (*index, bool) {
+	if x := d.vhosts[name]; x != nil {
+		return x, true
 	}
-	return &Vhost{}, false
+	return &index{Vhost: &Vhost{}}, false
 }
 
 // making is a step that makes an object.

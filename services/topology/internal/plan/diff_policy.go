@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 )
@@ -26,7 +24,7 @@ func (d *differ) policies() {
 	}
 }
 
-func (d *differ) policy(w *WantPolicy, vhost *Vhost, there bool, fields []Field) {
+func (d *differ) policy(w *WantPolicy, vhost *index, there bool, fields []Field) {
 	s := Step{Key: Key{Update, w.ID()}, Fields: fields, Object: &w.Policy}
 	if vhost.has(w.Target) {
 		for _, f := range fields {
@@ -68,36 +66,17 @@ func policyFields(have, want *Policy, fresh bool) []Field {
 // object, that of highest priority, and merges nothing: a foreign one of higher or
 // equal priority would win over ours, and a lower one would silently cease to
 // apply the moment ours is made.
-func (v *Vhost) rival(w *WantPolicy, there bool) *Policy {
+func (x *index) rival(w *WantPolicy, there bool) *Policy {
 	var found *Policy
-	for _, name := range keys(v.Policies) {
-		p := v.Policies[name]
-		if name == w.Name || !v.applies(&p, w.Target, w.ApplyTo) || (there && p.Priority < w.Priority) {
+	for _, p := range x.policiesFor(w.Target, w.ApplyTo) {
+		if p.Name == w.Name || (there && p.Priority < w.Priority) {
 			continue
 		}
-		if found == nil || cmp.Compare(p.Priority, found.Priority) > 0 {
-			found = &p
+		if found == nil || p.Priority > found.Priority {
+			found = p
 		}
 	}
 	return found
-}
-
-// applies reports whether p is for the target, whose own scope is the word that
-// policies have for its kind. What the broker says about a queue that is there
-// comes before our own reading of its patterns.
-func (v *Vhost) applies(p *Policy, target ID, scope string) bool {
-	if q, ok := v.Queues[target.Name]; ok && target.Kind == KindQueue && q.Policy == p.Name {
-		return true
-	}
-	scopes := []string{"all", scope}
-	if target.Kind == KindQueue {
-		scopes = append(scopes, "queues")
-	}
-	if !slices.Contains(scopes, p.ApplyTo) {
-		return false
-	}
-	pattern, err := regexp.Compile(p.Pattern)
-	return err == nil && pattern.MatchString(target.Name)
 }
 
 // dangers are the settings by which a policy makes a queue lose or send away what
@@ -109,17 +88,13 @@ var dangers = []string{
 }
 
 // danger is a policy that would make a generated queue lose messages.
-func (v *Vhost) danger(w *WantQueue) *Policy {
+func (x *index) danger(w *WantQueue) *Policy {
 	if !w.Generated {
 		return nil
 	}
-	for _, name := range keys(v.Policies) {
-		p := v.Policies[name]
-		if !v.applies(&p, w.ID(), "quorum_queues") {
-			continue
-		}
+	for _, p := range x.policiesFor(w.ID(), "quorum_queues") {
 		if slices.ContainsFunc(dangers, func(key string) bool { return p.Definition[key] != nil }) {
-			return &p
+			return p
 		}
 	}
 	return nil
@@ -135,15 +110,6 @@ func (d *differ) endangered(at phase, w *WantQueue, p *Policy, there bool) {
 		"narrow the pattern, so that it leaves out what ends in .dlq or has .retry. in its name",
 		label(p.Name), label(p.Pattern)))
 	d.add(at, s)
-}
-
-func (v *Vhost) has(id ID) bool {
-	if id.Kind == KindExchange {
-		_, ok := v.Exchanges[id.Name]
-		return ok
-	}
-	_, ok := v.Queues[id.Name]
-	return ok
 }
 
 func (d *differ) conflict(w *WantPolicy, rival *Policy, there bool, fields []Field) {
@@ -169,16 +135,12 @@ func (w *WantPolicy) phase() phase {
 
 // alternate blocks a policy that passes messages on to an exchange that nobody
 // makes: the broker would drop them in silence.
-func (d *differ) alternate(s *Step, w *WantPolicy, vhost *Vhost) {
+func (d *differ) alternate(s *Step, w *WantPolicy, vhost *index) {
 	name, _ := w.Definition["alternate-exchange"].(string)
 	id := ID{KindExchange, w.Vhost, name}
-	if builtIn(name) || vhost.has(id) || d.wants(id) {
+	if builtIn(name) || vhost.has(id) || d.wanted[id] {
 		return
 	}
 	s.raise(Blocked, "exchange "+label(name)+" is not there, and no manifest here makes it: "+
 		"add its manifest, or correct spec.alternateExchange")
-}
-
-func (d *differ) wants(exchange ID) bool {
-	return slices.ContainsFunc(d.want.Exchanges, func(w WantExchange) bool { return w.ID() == exchange })
 }

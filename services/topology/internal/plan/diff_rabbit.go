@@ -103,12 +103,10 @@ func (d *differ) replace(p phase, w *WantQueue, have *Queue, fields []Field) {
 }
 
 func (d *differ) bindings() {
-	wanted := map[ID]bool{}
 	for i := range d.want.Bindings {
 		w := &d.want.Bindings[i]
-		wanted[w.ID()] = true
 		vhost, _ := d.vhost(w.Vhost)
-		if !d.planned(Delete, w.destination()) && vhost.binds(w.ID()) {
+		if !d.planned(Delete, w.destination()) && vhost.bound[w.ID()] {
 			continue
 		}
 		d.bind(w, vhost)
@@ -116,18 +114,18 @@ func (d *differ) bindings() {
 	for i := range d.want.Queues {
 		w := &d.want.Queues[i]
 		if !w.Generated {
-			d.unbind(w.ID(), w.Owner, w.Unmanaged, wanted)
+			d.unbind(w.ID(), w.Owner, w.Unmanaged)
 		}
 	}
 	for i := range d.want.Exchanges {
 		w := &d.want.Exchanges[i]
 		if !w.Generated {
-			d.unbind(w.ID(), w.Owner, w.Unmanaged, wanted)
+			d.unbind(w.ID(), w.Owner, w.Unmanaged)
 		}
 	}
 }
 
-func (d *differ) bind(w *WantBinding, vhost *Vhost) {
+func (d *differ) bind(w *WantBinding, vhost *index) {
 	p := phaseBinding
 	if w.Generated {
 		p = phaseBehindBinding
@@ -137,6 +135,7 @@ func (d *differ) bind(w *WantBinding, vhost *Vhost) {
 		fields = append(fields, Field{Path: "routing_key", Want: w.RoutingKey})
 	}
 	fields = append(fields, differences("arguments", nil, w.Arguments)...)
+	d.additions[w.destination()] = append(d.additions[w.destination()], w.ID())
 	s := d.create(p, making(w.Owner, &w.Binding, fields), w.source(), w.destination())
 	if _, there := vhost.Exchanges[w.Source]; !there && !d.planned(Create, w.source()) && !builtIn(w.Source) {
 		s.raise(Blocked, "exchange "+label(w.Source)+" is not there, and no manifest here makes it: "+
@@ -146,37 +145,21 @@ func (d *differ) bind(w *WantBinding, vhost *Vhost) {
 
 // unbind plans to remove the bindings of a destination that nobody lists, after
 // the listed ones are there.
-func (d *differ) unbind(destination ID, owner Owner, unmanaged []string, wanted map[ID]bool) {
+func (d *differ) unbind(destination ID, owner Owner, unmanaged []string) {
 	vhost, _ := d.vhost(destination.Vhost)
 	if d.planned(Delete, destination) {
 		return
 	}
-	for i := range vhost.Bindings {
-		b := &vhost.Bindings[i]
-		if b.destination() != destination || b.Source == "" || wanted[b.ID()] || slices.Contains(unmanaged, b.Source) {
+	additions := d.additions[destination]
+	for _, b := range vhost.to[destination] {
+		if b.Source == "" || d.wanted[b.ID()] || slices.Contains(unmanaged, b.Source) {
 			continue
 		}
 		s := Step{Key: Key{Delete, b.ID()}, Object: b}
 		s.raise(Disruptive, "no manifest lists this binding: messages stop coming this way; "+
 			"list it, or its exchange in spec.unmanagedExchanges, to keep it")
-		d.change(phaseUnbind, owner, s, d.additions(destination)...)
+		d.change(phaseUnbind, owner, s, additions...)
 	}
-}
-
-// additions are the bindings that the plan adds to a destination.
-func (d *differ) additions(destination ID) []ID {
-	var out []ID
-	for i := range d.steps {
-		b, ok := d.steps[i].Object.(*Binding)
-		if ok && d.steps[i].Op == Create && b.destination() == destination {
-			out = append(out, b.ID())
-		}
-	}
-	return out
-}
-
-func (v *Vhost) binds(id ID) bool {
-	return slices.ContainsFunc(v.Bindings, func(b Binding) bool { return b.ID() == id })
 }
 
 // builtIn: every vhost has these; the broker lists them nowhere.

@@ -42,7 +42,10 @@ func (d *differ) inherit(w *WantTopic) {
 	config := map[string]string{}
 	maps.Copy(config, w.Config)
 	w.Config = config
-	parent := d.parent(w.Parent)
+	parent := d.topic[w.Parent]
+	if parent == nil {
+		parent = &WantTopic{}
+	}
 	state := d.have.Topics[w.Parent]
 	w.Partitions = max(parent.Partitions, state.Partitions)
 	if w.Partitions == 0 {
@@ -61,15 +64,6 @@ func recordSize(topic string, broker int64) int64 {
 		return broker
 	}
 	return defaultMaxMessageBytes
-}
-
-func (d *differ) parent(name string) WantTopic {
-	for i := range d.want.Topics {
-		if d.want.Topics[i].Name == name {
-			return d.want.Topics[i]
-		}
-	}
-	return WantTopic{}
 }
 
 func topicFields(t *Topic) []Field {

@@ -11,36 +11,21 @@ var rungDelay = regexp.MustCompile(`^[1-9][0-9]*(ms|s|m|h)$`)
 // names. They are known by name and by what only a generated one has; a queue among
 // them is deleted only while it is empty.
 func (d *differ) leftovers() {
-	wanted := d.wanted()
 	for i := range d.want.Families {
 		f := &d.want.Families[i]
 		vhost, ok := d.vhost(f.Vhost)
 		if f.Keep || !ok {
 			continue
 		}
-		d.leftPolicy(f, vhost, wanted)
-		d.leftQueues(f, vhost, wanted)
-		d.leftExchange(f, vhost, wanted)
+		d.leftPolicy(f, vhost)
+		d.leftQueues(f, vhost)
+		d.leftExchange(f, vhost)
 	}
 }
 
-func (d *differ) wanted() map[ID]bool {
-	out := map[ID]bool{}
-	for i := range d.want.Exchanges {
-		out[d.want.Exchanges[i].ID()] = true
-	}
-	for i := range d.want.Policies {
-		out[d.want.Policies[i].ID()] = true
-	}
-	for i := range d.want.Queues {
-		out[d.want.Queues[i].ID()] = true
-	}
-	return out
-}
-
-func (d *differ) leftPolicy(f *Family, vhost *Vhost, wanted map[ID]bool) {
+func (d *differ) leftPolicy(f *Family, vhost *index) {
 	p, there := vhost.Policies[f.Policy]
-	if !there || wanted[p.ID()] || p.Pattern != f.Pattern {
+	if !there || d.wanted[p.ID()] || p.Pattern != f.Pattern {
 		return
 	}
 	s := Step{Key: Key{Delete, p.ID()}, Object: &p}
@@ -53,13 +38,14 @@ func (d *differ) leftPolicy(f *Family, vhost *Vhost, wanted map[ID]bool) {
 	d.change(phaseLeftoverPolicy, f.Owner, s, ID{KindQueue, f.Vhost, f.Queue}, ID{KindExchange, f.Vhost, f.Exchange})
 }
 
-func (d *differ) leftQueues(f *Family, vhost *Vhost, wanted map[ID]bool) {
+func (d *differ) leftQueues(f *Family, vhost *index) {
 	if f.Queue == "" {
 		return
 	}
-	for _, name := range keys(vhost.Queues) {
-		q := vhost.Queues[name].Queue
-		if wanted[q.ID()] || !f.made(&q) {
+	for _, name := range append([]string{f.DeadLetter}, vhost.rungs[f.RungPrefix]...) {
+		state, there := vhost.Queues[name]
+		q := state.Queue
+		if !there || d.wanted[q.ID()] || !f.made(&q) {
 			continue
 		}
 		s := Step{Key: Key{Delete, q.ID()}, Object: &q, OnlyIfEmpty: true}
@@ -80,17 +66,13 @@ func (f *Family) made(q *Queue) bool {
 
 // leftExchange plans to delete a retry exchange that leads nowhere but to
 // leftovers.
-func (d *differ) leftExchange(f *Family, vhost *Vhost, wanted map[ID]bool) {
+func (d *differ) leftExchange(f *Family, vhost *index) {
 	e, there := vhost.Exchanges[f.RetryExchange]
-	if f.Queue == "" || !there || wanted[e.ID()] || e.Type != "direct" {
+	if f.Queue == "" || !there || d.wanted[e.ID()] || e.Type != "direct" {
 		return
 	}
 	var needs []ID
-	for i := range vhost.Bindings {
-		b := &vhost.Bindings[i]
-		if b.Source != e.Name {
-			continue
-		}
+	for _, b := range vhost.from[e.Name] {
 		if !d.planned(Delete, b.destination()) {
 			return
 		}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -37,10 +36,16 @@ func (id ID) String() string {
 	return s + " in vhost " + label(id.Vhost)
 }
 
-// label is s, quoted if it could be misread.
+// label is s, quoted if it could be misread: if it is anything but plain ASCII
+// without spaces, brackets and quotes.
 func label(s string) string {
-	if q := strconv.Quote(s); s == "" || q != `"`+s+`"` || strings.ContainsAny(s, " []{}") {
-		return q
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"\\[]{}", c) >= 0 {
+			return strconv.Quote(s)
+		}
+	}
+	if s == "" {
+		return `""`
 	}
 	return s
 }
@@ -111,15 +116,14 @@ type Binding struct {
 
 // ID implements Object. It tells any two bindings apart that the broker does.
 func (b *Binding) ID() ID {
-	var name strings.Builder
-	fmt.Fprintf(&name, "%s -> %s %s", label(b.Source), b.DestinationKind, label(b.Destination))
+	name := label(b.Source) + " -> " + string(b.DestinationKind) + " " + label(b.Destination)
 	if b.RoutingKey != "" {
-		fmt.Fprintf(&name, " [%s]", label(b.RoutingKey))
+		name += " [" + label(b.RoutingKey) + "]"
 	}
 	if len(b.Arguments) > 0 {
-		fmt.Fprintf(&name, " %s", canonical(b.Arguments))
+		name += " " + canonical(b.Arguments)
 	}
-	return ID{KindBinding, b.Vhost, name.String()}
+	return ID{KindBinding, b.Vhost, name}
 }
 
 // destination is the ID of what b leads to.

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -162,21 +161,3 @@ func entries(s plan.Step, t *plan.Topic) map[string]sarama.IncrementalAlterConfi
 	}
 	return out
 }
-
-// refusal is what the broker said, and what can be done about it.
-func refusal(code sarama.KError, message *string) error {
-	if code == sarama.ErrNoError {
-		return nil
-	}
-	said := code.Error()
-	if message != nil && *message != "" {
-		said = *message
-	}
-	return fault.Wrap(kindOf(code), &spoken{code}, "the broker said "+quote(said)+": "+adviceFor(code))
-}
-
-// spoken keeps the code for errors.Is and says no more than its number.
-type spoken struct{ code sarama.KError }
-
-func (s *spoken) Error() string { return "code " + strconv.Itoa(int(s.code)) }
-func (s *spoken) Unwrap() error { return s.code }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/IBM/sarama"
 
-	"parley.sh/services/kit/fault"
 	"parley.sh/services/topology/internal/plan"
 )
 
@@ -91,8 +90,7 @@ func (s *Session) metadata(b *sarama.Broker, names []string, out map[string]plan
 		case sarama.ErrUnknownTopicOrPartition, sarama.ErrInvalidTopic:
 			// It is not there; if it cannot be, making it will be refused.
 		default:
-			return nil, fault.Wrap(kindOf(t.Err), t.Err, fmt.Sprintf("describe topic %s: the broker said %q: %s",
-				t.Name, t.Err.Error(), adviceFor(t.Err)))
+			return nil, fmt.Errorf("describe topic %s: %w", t.Name, refusal(t.Err, nil))
 		}
 	}
 	return there, nil
@@ -120,8 +118,7 @@ func (s *Session) settings(r *sarama.ResourceResponse, out map[string]plan.Topic
 		return nil
 	}
 	if code != sarama.ErrNoError {
-		return fault.Wrap(kindOf(code), code, fmt.Sprintf("describe the config of topic %s: the broker said %q: %s",
-			r.Name, r.ErrorMsg, adviceFor(code)))
+		return fmt.Errorf("describe the config of topic %s: %w", r.Name, refusal(code, &r.ErrorMsg))
 	}
 	for _, entry := range r.Configs {
 		out[r.Name].Config[entry.Name] = plan.Setting{

@@ -8,6 +8,27 @@ import (
 	"parley.sh/services/kit/fault"
 )
 
+// refusal is what the broker said, and what can be done about it; nil for no error.
+// The code is found by errors.Is.
+func refusal(code sarama.KError, message *string) error {
+	if code == sarama.ErrNoError {
+		return nil
+	}
+	said := code.Error()
+	if message != nil && *message != "" {
+		said = *message
+	}
+	return fault.Wrap(kindOf(code), &spoken{code, "the broker said " + quote(said) + ": " + adviceFor(code)}, "")
+}
+
+type spoken struct {
+	code sarama.KError
+	text string
+}
+
+func (s *spoken) Error() string { return s.text }
+func (s *spoken) Unwrap() error { return s.code }
+
 // quote shows what a broker said; it can hold what a manifest said.
 func quote(s string) string {
 	const limit = 1024
