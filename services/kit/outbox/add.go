@@ -40,10 +40,19 @@ func Add(ctx context.Context, tx pgx.Tx, messages ...message.Message) error {
 	if err := Queue(ctx, &batch, messages...); err != nil {
 		return err
 	}
-	if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := send(ctx, tx, &batch); err != nil {
 		return postgres.Map(fmt.Errorf("add to the outbox: %w", err))
 	}
 	return nil
+}
+
+// send spares a single message the ceremony of a batch.
+func send(ctx context.Context, tx pgx.Tx, batch *pgx.Batch) error {
+	if q := batch.QueuedQueries; len(q) == 1 {
+		_, err := tx.Exec(ctx, q[0].SQL, q[0].Arguments...)
+		return err
+	}
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // Queue is Add for a caller that has more to write: the messages go with the other

@@ -98,6 +98,42 @@ func TestWakeOfAnotherReplica(t *testing.T) {
 	eventually(ctx, t, "all are sent", func() bool { return sent.len() == rows })
 }
 
+// TestBalanceWhileBrokerIsAway hands shards over although RabbitMQ confirms nothing
+// that is in flight, and relays Kafka's rows of them.
+func TestBalanceWhileBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	ctx, db := open(t)
+	var sent recorder
+	start := func() *Relay {
+		r := newRelay(t, db, Defaults(), map[message.Broker]message.Publisher{
+			message.Kafka: &sent,
+			message.RabbitMQ: publisher(func(ctx context.Context, _ ...message.Message) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}),
+		})
+		r.timing.interval = 20 * time.Millisecond
+		runRelay(ctx, t, r)
+		return r
+	}
+	const keys = 40
+	for i := range keys {
+		add(ctx, t, db, newMessage(exchange, fmt.Sprint("k", i), 1))
+	}
+	a := start()
+	eventually(ctx, t, "all is in flight", func() bool { return slices.Equal(held(a), []int{16}) })
+	began := time.Now()
+	b := start()
+	eventually(ctx, t, "the shards are shared", func() bool { return slices.Equal(held(a, b), []int{8, 8}) })
+	if took := time.Since(began); took > 3*finishTime {
+		t.Errorf("it took %s", took)
+	}
+	for i := range keys {
+		add(ctx, t, db, newMessage(topic, fmt.Sprint("k", i), 1))
+	}
+	eventually(ctx, t, "Kafka's rows are sent", func() bool { return sent.len() == keys })
+}
+
 // lossLimit is what the outbox promises of a relay that is cut off.
 const lossLimit = 20 * time.Second
 
