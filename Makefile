@@ -50,7 +50,7 @@ build: ## Build all programs into bin/
 test: test-integration test-e2e ## Test everything with the race detector, on servers that it starts and stops
 
 test-unit: ## Test what needs no servers; takes seconds
-	env -u KAFKA_BROKERS -u AMQP_URL -u DATABASE_URL -u REQUIRE_BROKERS go test ./...
+	env -u KAFKA_BROKERS -u AMQP_URL -u DATABASE_URL -u REQUIRE_BROKERS go test -short ./...
 
 test-integration: local ## Test every package but the end-to-end tests, with servers and the race detector
 	bin/local test -- go test -race -count=1 -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) $(PACKAGES)
