@@ -13,6 +13,7 @@ import (
 
 // metrics counts what happens to orders. It implements order.Meter.
 type metrics struct {
+	log       *slog.Logger
 	changes   *prometheus.CounterVec
 	checked   *prometheus.CounterVec
 	asked     *prometheus.CounterVec
@@ -23,8 +24,9 @@ type metrics struct {
 	heard     prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer, log *slog.Logger) *metrics {
 	m := &metrics{
+		log: log,
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "order_changes_total", Help: "Changes of orders by what happened and why.",
 		}, []string{"change", "reason"}),
@@ -72,7 +74,10 @@ func (m *metrics) Checked(against order.Checked) { m.checked.WithLabelValues(str
 func (m *metrics) AskedAgain(w machine.Work) { m.asked.WithLabelValues(string(w)).Inc() }
 
 // Alerted implements order.Meter.
-func (m *metrics) Alerted() { m.alerts.Inc() }
+func (m *metrics) Alerted(ctx context.Context, orderID string) {
+	m.alerts.Inc()
+	m.log.ErrorContext(ctx, "deadline of a cancelling order passed", "order_id", orderID)
+}
 
 // Streams counts event streams that begin and end.
 func (m *metrics) Streams(delta int) { m.streams.Add(float64(delta)) }
@@ -88,11 +93,11 @@ var states = []machine.State{
 }
 
 // sample returns a job that looks at the unsettled orders every now and then.
-func (m *metrics) sample(r unsettledReader, every time.Duration, log *slog.Logger) func(context.Context) error {
+func (m *metrics) sample(r unsettledReader, every time.Duration) func(context.Context) error {
 	return periodic(every, func(ctx context.Context) {
 		byState, oldest, err := r.Unsettled(ctx)
 		if err != nil {
-			log.WarnContext(ctx, "unsettled orders not counted", "err", err)
+			m.log.WarnContext(ctx, "unsettled orders not counted", "err", err)
 			return
 		}
 		for _, s := range states {

@@ -45,10 +45,10 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	if err != nil {
 		return err
 	}
-	meter, hints := newMetrics(t.Registry), &order.Hints{}
+	meter, hints := newMetrics(t.Registry, t.Log), &order.Hints{}
 	orders := store.New(s.DB, store.Options{
 		Announce: bus.Announcer{NewID: newID}.Messages,
-		Wrote:    func(c order.Change) { s.Wake(); meter.Changed(c); hints.Notify(c.Order.ID) },
+		Wrote:    wrote(s.Wake, meter, hints),
 	})
 	useCases := order.NewService(order.Settings{
 		Store: orders, Availability: cfg.availability(live, orders, meter), Meter: meter, Timing: cfg.timing(),
@@ -72,8 +72,22 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	s.Job("deadlines", sweeper.sweep(order.ClockDeadline, cfg.Order.SweepInterval))
 	s.Job("asking again", sweeper.sweep(order.ClockAsk, cfg.Order.SweepInterval))
 	s.Job("key purge", purge(orders, cfg.Order.IdempotencyKeep, t.Log))
-	s.Job("unsettled orders", meter.sample(orders, sampleEvery, t.Log))
+	s.Job("unsettled orders", meter.sample(orders, sampleEvery))
 	return s.Serve(ctx)
+}
+
+// wrote returns what happens after a change has become durable. A mere leg is of no
+// interest to anybody: it has no message, no event and no version.
+func wrote(wake func(), meter *metrics, hints *order.Hints) func(order.Change) {
+	return func(c order.Change) {
+		if len(c.Entries) > 0 {
+			hints.Notify(c.Order.ID)
+		}
+		if len(c.Entries) > 0 || len(c.Work) > 0 {
+			wake()
+		}
+		meter.Changed(c)
+	}
 }
 
 // now is the clock, in the precision that the database keeps.

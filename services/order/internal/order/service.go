@@ -64,8 +64,8 @@ type Meter interface {
 	Checked(Checked)
 	// AskedAgain counts work that was asked for again.
 	AskedAgain(machine.Work)
-	// Alerted counts deadlines of cancelling orders.
-	Alerted()
+	// Alerted counts a deadline that found an order cancelling: shipping is silent.
+	Alerted(ctx context.Context, orderID string)
 }
 
 // Service holds the use cases. It is safe for concurrent use.

@@ -75,14 +75,14 @@ func (s *Service) sweepOne(ctx context.Context, a Agenda, c Clock, d Due, resume
 		return made, nil
 	})
 	if done && err == nil {
-		s.count(c, made)
+		s.count(ctx, c, made)
 	}
 	return done, err
 }
 
-func (s *Service) count(c Clock, made Change) {
+func (s *Service) count(ctx context.Context, c Clock, made Change) {
 	if made.Alert {
-		s.meter.Alerted()
+		s.meter.Alerted(ctx, made.Order.ID)
 	}
 	for _, w := range made.Work {
 		if c == ClockAsk || made.Alert {

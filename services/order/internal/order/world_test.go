@@ -36,7 +36,7 @@ func (m *meter) Checked(order.Checked) {}
 
 func (m *meter) AskedAgain(w machine.Work) { m.asked = append(m.asked, w) }
 
-func (m *meter) Alerted() { m.alerts++ }
+func (m *meter) Alerted(context.Context, string) { m.alerts++ }
 
 // world is a service over a store in memory, with a clock that stands still.
 type world struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -107,6 +108,8 @@ func (h *Handler) GetOrder(ctx context.Context, r GetOrderRequestObject) (GetOrd
 	if err != nil {
 		return nil, err
 	}
+	// The order may have changed between the two reads.
+	entries = slices.DeleteFunc(entries, func(e order.Entry) bool { return e.Version > o.Progress.Version })
 	return GetOrder200JSONResponse(client.OrderWithTimeline{Order: document(o), Timeline: changes(entries)}), nil
 }
 

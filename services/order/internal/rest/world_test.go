@@ -60,9 +60,9 @@ func (catalogue) Level(_ context.Context, id string) (order.Level, error) {
 
 type noMeter struct{}
 
-func (noMeter) Checked(order.Checked)   {}
-func (noMeter) AskedAgain(machine.Work) {}
-func (noMeter) Alerted()                {}
+func (noMeter) Checked(order.Checked)           {}
+func (noMeter) AskedAgain(machine.Work)         {}
+func (noMeter) Alerted(context.Context, string) {}
 
 func newWorld(t *testing.T, s settings) *world {
 	t.Helper()
