@@ -17,6 +17,20 @@ func TestParseReadsWhatFormatWrote(t *testing.T) {
 	}
 }
 
+func TestFormatHasMillisecondsAlways(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("east", 3600)
+	for want, at := range map[string]time.Time{
+		"2026-11-23T09:00:00.000Z": time.Date(2026, 11, 23, 10, 0, 0, 999_999, east),
+		"2026-11-23T10:00:00.007Z": time.Date(2026, 11, 23, 10, 0, 0, 7_999_999, time.UTC),
+		"2026-12-31T23:59:59.999Z": time.Date(2026, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+	} {
+		if got := deadline.Format(at); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestParseRefusesWhatIsNoTime(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"", "soon", "1700000000", "2026-13-01T00:00:00Z"} {

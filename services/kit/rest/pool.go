@@ -65,6 +65,9 @@ func (p *pool) generation(now time.Time) *generation {
 			MaxIdleConnsPerHost:    int(p.cfg.MaxInFlight),
 			IdleConnTimeout:        p.cfg.IdleTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
+			// Between services compression costs more than it saves, and a small answer
+			// could become a large one.
+			DisableCompression: true,
 		},
 	}
 }
