@@ -35,6 +35,9 @@ func TestEveryInterleaving(t *testing.T) {
 			t.Run(name+"/"+stock, func(t *testing.T) {
 				t.Parallel()
 				s.faults = 1
+				if testing.Short() {
+					s.faults = 0
+				}
 				worlds, err := explorer{rules: r, prefetch: 2}.explore(s)
 				if err != nil {
 					t.Fatal(err)
@@ -48,7 +51,11 @@ func TestEveryInterleaving(t *testing.T) {
 // TestFullPrefetch walks an order whose queues hand out one message at a time.
 func TestFullPrefetch(t *testing.T) {
 	t.Parallel()
-	worlds, err := explorer{rules: protocol(), prefetch: 1}.explore(scenario{cancels: 1, expiries: 1, faults: 1})
+	s := scenario{cancels: 1, expiries: 1, faults: 1}
+	if testing.Short() {
+		s.faults = 0
+	}
+	worlds, err := explorer{rules: protocol(), prefetch: 1}.explore(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +74,11 @@ func TestRandomWalks(t *testing.T) {
 			t.Parallel()
 			t.Logf("-model.seed=%d", from)
 			random := rand.New(rand.NewPCG(from, 0))
-			for range *walks {
+			n := *walks
+			if testing.Short() {
+				n /= 10
+			}
+			for range n {
 				s.faults = int8(2 + random.IntN(5))
 				x := explorer{rules: protocol(), prefetch: 1 + random.IntN(2)}
 				if random.IntN(4) == 0 {
