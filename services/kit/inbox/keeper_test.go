@@ -15,6 +15,7 @@ import (
 
 // keeperAt returns a keeper for whom it is now at.
 func keeperAt(t *testing.T, db *postgres.DB, at time.Time) *Keeper {
+	t.Helper()
 	return NewKeeper(db, Defaults(), Options{
 		Log: testLog(t),
 		Now: func() time.Time { return at },

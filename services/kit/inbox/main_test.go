@@ -97,4 +97,7 @@ func tables(ctx context.Context, t *testing.T, db *postgres.DB) []string {
 
 func tableOf(at time.Time) string { return fmt.Sprintf("inbox_%s", at.UTC().Format("20060102")) }
 
-func testLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func testLog(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}

@@ -138,6 +138,7 @@ func TestOnceConcurrent(t *testing.T) {
 }
 
 func onceInTx(ctx context.Context, t *testing.T, db *postgres.DB, m message.Message, pid chan<- uint32) (fresh bool) {
+	t.Helper()
 	err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		pid <- tx.Conn().PgConn().PID()
 		fresh, err = Once(ctx, tx, "test", m)

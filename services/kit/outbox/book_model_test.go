@@ -54,6 +54,7 @@ func TestBookModel(t *testing.T) {
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
+	t.Helper()
 	cfg := testConfig()
 	cfg.RetryMax = 5 * time.Second
 	return &world{

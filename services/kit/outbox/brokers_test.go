@@ -23,21 +23,21 @@ import (
 )
 
 // kafkaTopic makes a topic, and removes it when t ends.
-func kafkaTopic(t testing.TB, partitions int32, settings map[string]string) message.Address {
-	t.Helper()
-	name := servertest.Name(t)
+func kafkaTopic(tb testing.TB, partitions int32, settings map[string]string) message.Address {
+	tb.Helper()
+	name := servertest.Name(tb)
 	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: map[string]*string{}}
 	for k, v := range settings {
 		detail.ConfigEntries[k] = &v
 	}
-	admin, err := sarama.NewClusterAdmin(servertest.Kafka(t), kafkaSettings())
+	admin, err := sarama.NewClusterAdmin(servertest.Kafka(tb), kafkaSettings())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := admin.CreateTopic(name, detail, false); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = admin.DeleteTopic(name)
 		_ = admin.Close()
 	})
@@ -50,13 +50,13 @@ func kafkaSettings() *sarama.Config {
 	return s
 }
 
-func kafkaPublisher(t testing.TB, maxBytes int) message.Publisher {
-	t.Helper()
-	cfg := kafka.Config{Brokers: servertest.Kafka(t), ClientID: "test", MaxMessageBytes: maxBytes}
-	p := kafka.NewPublisher(cfg, kafka.Options{Log: testLog(t)})
-	t.Cleanup(func() {
+func kafkaPublisher(tb testing.TB, maxBytes int) message.Publisher {
+	tb.Helper()
+	cfg := kafka.Config{Brokers: servertest.Kafka(tb), ClientID: "test", MaxMessageBytes: maxBytes}
+	p := kafka.NewPublisher(cfg, kafka.Options{Log: testLog(tb)})
+	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
-			t.Errorf("close the publisher: %v", err)
+			tb.Errorf("close the publisher: %v", err)
 		}
 	})
 	return p
@@ -64,31 +64,31 @@ func kafkaPublisher(t testing.TB, maxBytes int) message.Publisher {
 
 // readKafka returns the ids that a topic holds by key, partition by partition, first
 // occurrences only.
-func readKafka(t testing.TB, topic string) map[string][]string {
-	t.Helper()
-	client, err := sarama.NewClient(servertest.Kafka(t), kafkaSettings())
+func readKafka(tb testing.TB, topic string) map[string][]string {
+	tb.Helper()
+	client, err := sarama.NewClient(servertest.Kafka(tb), kafkaSettings())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 	reader, err := sarama.NewConsumerFromClient(client)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = reader.Close() }()
 	partitions, err := client.Partitions(topic)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ids := map[string][]string{}
 	for _, partition := range partitions {
 		end, err := client.GetOffset(topic, partition, sarama.OffsetNewest)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		from, err := reader.ConsumePartition(topic, partition, sarama.OffsetOldest)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		for offset := int64(0); offset < end; {
 			record := <-from.Messages()
@@ -133,14 +133,14 @@ func mixed(to message.Address, sizes ...int) (rows []message.Message, want map[s
 
 // relayAll adds rows, a few to a transaction, and relays until none is left.
 func relayAll(
-	ctx context.Context, t testing.TB, db *postgres.DB, p map[message.Broker]message.Publisher, rows []message.Message,
+	ctx context.Context, tb testing.TB, db *postgres.DB, p map[message.Broker]message.Publisher, rows []message.Message,
 ) {
-	t.Helper()
+	tb.Helper()
 	for chunk := range slices.Chunk(rows, 20) {
-		add(ctx, t, db, chunk...)
+		add(ctx, tb, db, chunk...)
 	}
-	runRelay(ctx, t, newRelay(t, db, Defaults(), p))
-	eventually(ctx, t, "the outbox is empty", func() bool { return count(ctx, t, db, "outbox") == 0 })
+	runRelay(ctx, tb, newRelay(tb, db, Defaults(), p))
+	eventually(ctx, tb, "the outbox is empty", func() bool { return count(ctx, tb, db, "outbox") == 0 })
 }
 
 // TestKafkaLimits has rows in the middle that are larger than the client sends, and
@@ -187,43 +187,43 @@ type rabbitPlace struct {
 	to    message.Address
 }
 
-func newRabbitPlace(t testing.TB, url string, args amqp.Table) rabbitPlace {
-	t.Helper()
+func newRabbitPlace(tb testing.TB, url string, args amqp.Table) rabbitPlace {
+	tb.Helper()
 	conn, err := amqp.Dial(url)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	raw, err := conn.Channel()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	name := servertest.Name(t)
+	name := servertest.Name(tb)
 	p := rabbitPlace{raw, name, message.Address{Broker: message.RabbitMQ, Name: name, RoutingKey: "made"}}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_, _ = raw.QueueDelete(name, false, false, false)
 		_ = raw.ExchangeDelete(name, false, false)
 		_ = conn.Close()
 	})
 	if err := raw.ExchangeDeclare(name, "topic", true, false, false, false, nil); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if _, err := raw.QueueDeclare(name, true, false, false, false, args); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := raw.QueueBind(name, "made", name, false, nil); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
 // drain takes what the queue holds and adds the ids to those by key, first
 // occurrences only: a channel that is closed over one message doubles others.
-func (p rabbitPlace) drain(t testing.TB, ids map[string][]string) {
-	t.Helper()
+func (p rabbitPlace) drain(tb testing.TB, ids map[string][]string) {
+	tb.Helper()
 	for {
 		d, ok, err := p.raw.Get(p.queue, true)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if !ok {
 			return
@@ -236,20 +236,20 @@ func (p rabbitPlace) drain(t testing.TB, ids map[string][]string) {
 	}
 }
 
-func rabbitPublisher(t testing.TB, url string) message.Publisher {
-	t.Helper()
+func rabbitPublisher(tb testing.TB, url string) message.Publisher {
+	tb.Helper()
 	cfg := rabbit.Defaults()
 	cfg.URL = config.Secret(url)
 	cfg.ReconnectMax = 200 * time.Millisecond
-	p := rabbit.NewPublisher(cfg, rabbit.Options{Log: testLog(t)})
+	p := rabbit.NewPublisher(cfg, rabbit.Options{Log: testLog(tb)})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := p.Run(ctx); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	t.Cleanup(func() { stop(); running.Wait() })
+	tb.Cleanup(func() { stop(); running.Wait() })
 	return p
 }
 

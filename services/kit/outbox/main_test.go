@@ -36,18 +36,21 @@ func (p publisher) Publish(ctx context.Context, messages ...message.Message) err
 	return p(ctx, messages...)
 }
 
-func testLog(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func testLog(tb testing.TB) *slog.Logger {
+	tb.Helper()
+	return slog.New(slog.NewTextHandler(tb.Output(), nil))
+}
 
-func testContext(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
-	t.Cleanup(cancel)
+func testContext(tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), patience)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
 // openURL opens a pool of a database that is there already.
-func openURL(t testing.TB, url string) *postgres.DB {
-	t.Helper()
+func openURL(tb testing.TB, url string) *postgres.DB {
+	tb.Helper()
 	db, err := postgres.Open(postgres.Config{
 		URL:                      config.Secret(url),
 		MaxConns:                 16,
@@ -55,44 +58,44 @@ func openURL(t testing.TB, url string) *postgres.DB {
 		AcquireTimeout:           patience,
 		StatementTimeout:         patience,
 		IdleInTransactionTimeout: patience,
-	}, postgres.Options{Log: testLog(t)})
+	}, postgres.Options{Log: testLog(tb)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(db.Close)
+	tb.Cleanup(db.Close)
 	return db
 }
 
 // open returns a database of the test's own, migrated.
-func open(t testing.TB) (context.Context, *postgres.DB) {
-	t.Helper()
-	ctx := testContext(t)
-	db := openURL(t, servertest.Database(t))
+func open(tb testing.TB) (context.Context, *postgres.DB) {
+	tb.Helper()
+	ctx := testContext(tb)
+	db := openURL(tb, servertest.Database(tb))
 	if err := db.Migrator(Migrations).Run(ctx); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return ctx, db
 }
 
 // runRelay runs a relay until the test ends, or until the function it returns is
 // called, which waits for it.
-func runRelay(ctx context.Context, t testing.TB, r *Relay) (stop func()) {
-	t.Helper()
+func runRelay(ctx context.Context, tb testing.TB, r *Relay) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := r.Run(ctx); err != nil {
-			t.Errorf("Run = %v", err)
+			tb.Errorf("Run = %v", err)
 		}
 	})
 	stop = func() { cancel(); running.Wait() }
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
-func newRelay(t testing.TB, db *postgres.DB, cfg Config, publishers map[message.Broker]message.Publisher) *Relay {
-	t.Helper()
-	return NewRelay(db, cfg, publishers, Options{Log: testLog(t)})
+func newRelay(tb testing.TB, db *postgres.DB, cfg Config, publishers map[message.Broker]message.Publisher) *Relay {
+	tb.Helper()
+	return NewRelay(db, cfg, publishers, Options{Log: testLog(tb)})
 }
 
 var (
@@ -115,32 +118,32 @@ func newMessage(to message.Address, key string, n int) message.Message {
 	}
 }
 
-func add(ctx context.Context, t testing.TB, db *postgres.DB, messages ...message.Message) {
-	t.Helper()
+func add(ctx context.Context, tb testing.TB, db *postgres.DB, messages ...message.Message) {
+	tb.Helper()
 	err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error { return Add(ctx, tx, messages...) })
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
-func count(ctx context.Context, t testing.TB, db *postgres.DB, table string) int {
-	t.Helper()
+func count(ctx context.Context, tb testing.TB, db *postgres.DB, table string) int {
+	tb.Helper()
 	var n int
 	if err := db.QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return n
 }
 
 // eventually polls until ok.
-func eventually(ctx context.Context, t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(ctx context.Context, tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("waited in vain: %s", what)
+			tb.Fatalf("waited in vain: %s", what)
 		case <-tick.C:
 		}
 	}

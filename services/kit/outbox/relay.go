@@ -69,7 +69,7 @@ func signal(token chan struct{}) {
 // nil. It never returns before: a database that is away is waited for. The
 // schema must be migrated: see postgres.DB.After.
 func (r *Relay) Run(ctx context.Context) error {
-	s, err := newStore(r.db)
+	s, err := newStore(ctx, r.db)
 	if err != nil {
 		return err
 	}

@@ -201,6 +201,7 @@ func TestRefused(t *testing.T) {
 }
 
 func testRefused(t *testing.T, refuse func(errs []error, bad int) error) {
+	t.Helper()
 	ctx, db := open(t)
 	bad := newMessage(topic, "k5", 1)
 	bad.Headers = map[string]string{"tracestate": "a=b"}

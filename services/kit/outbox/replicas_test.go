@@ -224,5 +224,7 @@ func TestLostSessionStopsWork(t *testing.T) {
 		WHERE datname = current_database() AND application_name = 'outbox shards'`); err != nil {
 		t.Fatal(err)
 	}
-	<-cutOff
+	if err := <-cutOff; err == nil {
+		t.Error("the second batch was not cut off")
+	}
 }

@@ -25,7 +25,7 @@ const storeConns = 3
 type store struct{ pool *pgxpool.Pool }
 
 // newStore connects to nothing. Close it.
-func newStore(db *postgres.DB) (*store, error) {
+func newStore(ctx context.Context, db *postgres.DB) (*store, error) {
 	settings := db.Config()
 	settings.MaxConns = storeConns
 	settings.MinConns = 0
@@ -49,7 +49,7 @@ func newStore(db *postgres.DB) (*store, error) {
 	} {
 		settings.ConnConfig.RuntimeParams[name] = value
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), settings)
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
 	if err != nil {
 		return nil, fmt.Errorf("make the relay's pool: %w", err)
 	}
