@@ -10,7 +10,7 @@
 // The comments of the types are the reference for those who write manifests.
 // The Problems method of each kind states every rule that a schema can state
 // too; the ones that need a broker are the plan's.
-//
+package v1alpha1
+
 // +kubebuilder:object:generate=true
 // +groupName=messaging.parley.sh
-package v1alpha1

@@ -58,15 +58,16 @@ func empty() *brokertest.World {
 func outcomes(results []broker.Result) map[string]broker.Outcome {
 	out := map[string]broker.Outcome{}
 	for _, r := range results {
-		out[r.Step.Key.String()] = r.Outcome
+		out[r.Step.String()] = r.Outcome
 	}
 	return out
 }
 
-func only(results []broker.Result, o broker.Outcome) map[string]broker.Outcome {
+// undone are the outcomes but for those that are done.
+func undone(results []broker.Result) map[string]broker.Outcome {
 	out := outcomes(results)
 	for k, v := range out {
-		if v == o {
+		if v == broker.Done {
 			delete(out, k)
 		}
 	}
@@ -81,7 +82,7 @@ func TestApplyGoesInWaves(t *testing.T) {
 	results, err := broker.Apply(t.Context(), w, desired(t), broker.Options{
 		Progress: func(r broker.Result) { told = append(told, fmt.Sprint(r.Step.Key, " ", r.Outcome)) },
 	})
-	if err != nil || len(only(results, broker.Done)) > 0 || len(told) != len(results) {
+	if err != nil || len(undone(results)) > 0 || len(told) != len(results) {
 		t.Fatalf("%v, %d told: %v", err, len(told), outcomes(results))
 	}
 	var waves [][]string
@@ -125,7 +126,7 @@ func TestApplyGoesOnWithoutWhatFails(t *testing.T) {
 		"create queue q.dlq": broker.Failed, "create binding q.retry -> queue q.dlq [dlq]": broker.Waiting,
 		"create policy q.policy": broker.Waiting, "create queue q": broker.Waiting, "create binding e -> queue q [a]": broker.Waiting,
 	}
-	if diff := cmp.Diff(want, only(results, broker.Done)); diff != "" || err != nil {
+	if diff := cmp.Diff(want, undone(results)); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	for _, r := range results {
@@ -135,7 +136,7 @@ func TestApplyGoesOnWithoutWhatFails(t *testing.T) {
 	}
 	w.Refuse = nil
 	results, err = broker.Apply(t.Context(), w, desired(t), broker.Options{})
-	if err != nil || len(results) != len(want) || len(only(results, broker.Done)) > 0 {
+	if err != nil || len(results) != len(want) || len(undone(results)) > 0 {
 		t.Errorf("again: %v, %v", err, outcomes(results))
 	}
 }
@@ -183,7 +184,7 @@ func TestApplyLooksAgain(t *testing.T) {
 	w := empty()
 	w.Lose = func(s plan.Step) bool { return s.ID.Name == "other" }
 	results, err := broker.Apply(t.Context(), w, desired(t), broker.Options{Settle: 100 * time.Millisecond})
-	if diff := cmp.Diff(map[string]broker.Outcome{"create queue other": broker.Failed}, only(results, broker.Done)); diff != "" || err != nil {
+	if diff := cmp.Diff(map[string]broker.Outcome{"create queue other": broker.Failed}, undone(results)); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

@@ -83,7 +83,7 @@ type stepResult struct {
 
 func (r *applyReport) begin(t target) {
 	if !r.quiet {
-		fmt.Fprintf(r.w.Stdout, "%s (%s)\n", t.ref, t.address)
+		say(r.w.Stdout, "%s (%s)\n", t.ref, t.address)
 	}
 }
 
@@ -91,14 +91,14 @@ func (r *applyReport) step(x broker.Result) {
 	if r.quiet {
 		return
 	}
-	fmt.Fprintf(r.w.Stdout, "  %s %-6s %s   %s\n", mark(&x.Step), x.Step.Op, clean(x.Step.ID.String()), x.Outcome)
+	say(r.w.Stdout, "  %s %-6s %s   %s\n", mark(&x.Step), x.Step.Op, clean(x.Step.ID.String()), x.Outcome)
 	if x.Err == nil {
 		return
 	}
-	fmt.Fprintf(r.w.Stdout, "      %s: %s\n", clean(x.Step.Owner), clean(x.Err.Error()))
+	say(r.w.Stdout, "      %s: %s\n", clean(x.Step.Owner), clean(x.Err.Error()))
 	for _, f := range x.Step.Fields {
 		if x.Step.Op != plan.Create {
-			fmt.Fprintf(r.w.Stdout, "      %s\n", difference(&x.Step, f))
+			say(r.w.Stdout, "      %s\n", difference(&x.Step, f))
 		}
 	}
 }
@@ -119,10 +119,10 @@ func (r *applyReport) end(t target, results []broker.Result, err error) {
 	}
 	if err != nil {
 		b.Error, r.failed = err.Error(), true
-		fmt.Fprintf(r.w.Stderr, "%s: %v\n", t.ref, err)
+		say(r.w.Stderr, "%s: %v\n", t.ref, err)
 	}
 	if !r.quiet && err == nil && len(results) == 0 {
-		fmt.Fprintln(r.w.Stdout, "  nothing to do")
+		say(r.w.Stdout, "  nothing to do\n")
 	}
 	r.brokers = append(r.brokers, b)
 }
@@ -133,7 +133,7 @@ func (r *applyReport) conclude() error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(r.w.Stdout, "\nApplied: %d done, %d failed, %d held back by --max-risk, %d blocked, %d waiting\n",
+		say(r.w.Stdout, "\nApplied: %d done, %d failed, %d held back by --max-risk, %d blocked, %d waiting\n",
 			r.counts[broker.Done], r.counts[broker.Failed], r.counts[broker.Held], r.counts[broker.Refused], r.counts[broker.Waiting])
 	}
 	if r.failed {

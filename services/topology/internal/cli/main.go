@@ -33,7 +33,10 @@ type World struct {
 
 // System is the world of a process.
 func System() World {
-	return World{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
+	return World{
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Getenv: os.Getenv, //nolint:forbidigo // its variables are named by the manifests' brokers: no struct can list them
+	}
 }
 
 // exit is an error that is said already, with the code of the process.
@@ -58,7 +61,7 @@ func Main(w World) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintf(w.Stderr, "topology: %v\n", err)
+	say(w.Stderr, "topology: %v\n", err)
 	return exitError
 }
 

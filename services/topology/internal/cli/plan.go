@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +63,7 @@ func preview(ctx context.Context, w *World, f *flags, t target) (plan.Plan, erro
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	return broker.Preview(ctx, s, t.want)
 }
 
@@ -97,20 +96,20 @@ func (r *planReport) write(w *World, format string) error {
 		return writeJSON(w.Stdout, map[string]any{"brokers": r.brokers, "summary": r.summary().counts()})
 	}
 	for _, b := range r.brokers {
-		fmt.Fprintf(w.Stdout, "%s (%s)\n", b.Broker, b.Address)
+		say(w.Stdout, "%s (%s)\n", b.Broker, b.Address)
 		if b.Error != "" {
-			fmt.Fprintf(w.Stderr, "%s: %s\n", b.Broker, b.Error)
-			fmt.Fprintln(w.Stdout, "  could not be planned")
+			say(w.Stderr, "%s: %s\n", b.Broker, b.Error)
+			say(w.Stdout, "  could not be planned\n")
 			continue
 		}
 		for i := range b.Steps {
 			writeStep(w.Stdout, &b.Steps[i])
 		}
 		if len(b.Steps) == 0 {
-			fmt.Fprintln(w.Stdout, "  nothing to do")
+			say(w.Stdout, "  nothing to do\n")
 		}
 	}
-	fmt.Fprintf(w.Stdout, "\n%s\n", r.summary())
+	say(w.Stdout, "\n%s\n", r.summary())
 	return nil
 }
 

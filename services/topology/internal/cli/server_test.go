@@ -15,11 +15,10 @@ import (
 	"parley.sh/services/kit/servertest"
 )
 
-// vhost makes a vhost of the test's own and returns its name and the URL for the
-// environment.
-func vhost(t *testing.T) (name, address string) {
+// vhost makes a vhost of the test's own and returns the URL for the environment.
+func vhost(t *testing.T) string {
 	t.Helper()
-	name = servertest.Name(t)
+	name := servertest.Name(t)
 	amqp, err := url.Parse(servertest.AMQP(t))
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +41,7 @@ func vhost(t *testing.T) (name, address string) {
 	}
 	do(http.MethodPut)
 	t.Cleanup(func() { do(http.MethodDelete) })
-	return name, fmt.Sprintf("amqp://%s@%s/%s?management=http://%s", amqp.User, amqp.Host, name, management.Host)
+	return fmt.Sprintf("amqp://%s@%s/%s?management=http://%s", amqp.User, amqp.Host, name, management.Host)
 }
 
 func dropTopic(t *testing.T, name string) {
@@ -73,7 +72,7 @@ func TestPlanAndApply(t *testing.T) {
 	t.Parallel()
 	topic := servertest.Name(t)
 	dropTopic(t, topic)
-	_, rabbit := vhost(t)
+	rabbit := vhost(t)
 	env := map[string]string{
 		"TOPOLOGY_BROKER_KAFKA_K":               "kafka://" + strings.Join(servertest.Kafka(t), ","),
 		"TOPOLOGY_BROKER_RABBITMQCLUSTER_R_ONE": rabbit,
@@ -120,7 +119,7 @@ func TestPlanAndApply(t *testing.T) {
 // says so.
 func TestOneBrokerAway(t *testing.T) {
 	t.Parallel()
-	_, rabbit := vhost(t)
+	rabbit := vhost(t)
 	text := topicYAML + "---\n" + "apiVersion: messaging.parley.sh/v1alpha1\nkind: Exchange\nmetadata: {name: e}\nspec:\n" +
 		"  brokerRef: {kind: RabbitmqCluster, name: r}\n"
 	env := map[string]string{"TOPOLOGY_BROKER_RABBITMQCLUSTER_R": rabbit}
@@ -133,7 +132,7 @@ func TestOneBrokerAway(t *testing.T) {
 // The platform's own topology on an empty vhost: all there after one apply.
 func TestPlatformTopologyIsApplied(t *testing.T) {
 	t.Parallel()
-	_, rabbit := vhost(t)
+	rabbit := vhost(t)
 	env := map[string]string{"TOPOLOGY_BROKER_RABBITMQCLUSTER_PARLEY": rabbit}
 	folders := []string{"-f", "../../../../k8s/topology/exchanges", "-f", "../../../../k8s/topology/queues"}
 	if code, stdout, stderr := run(t, env, append([]string{"apply"}, folders...)...); code != 0 || !strings.Contains(stdout, "Applied: 76 done") {

@@ -9,6 +9,9 @@ import (
 	"parley.sh/services/topology/internal/plan"
 )
 
+// say writes to a person. Whoever stops reading does not stop what is being done.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 func writeJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -31,16 +34,16 @@ func mark(s *plan.Step) string {
 
 // writeStep shows one step: what, how risky, why, and each difference.
 func writeStep(w io.Writer, s *plan.Step) {
-	fmt.Fprintf(w, "  %s %-6s %s", mark(s), s.Op, clean(s.ID.String()))
+	say(w, "  %s %-6s %s", mark(s), s.Op, clean(s.ID.String()))
 	if s.Risk > plan.Safe {
-		fmt.Fprintf(w, "   %s", strings.ToUpper(s.Risk.String()))
+		say(w, "   %s", strings.ToUpper(s.Risk.String()))
 	}
-	fmt.Fprintf(w, "   (%s)\n", clean(s.Owner))
+	say(w, "   (%s)\n", clean(s.Owner))
 	if s.Reason != "" {
-		fmt.Fprintf(w, "      %s\n", clean(s.Reason))
+		say(w, "      %s\n", clean(s.Reason))
 	}
 	for _, f := range s.Fields {
-		fmt.Fprintf(w, "      %s\n", difference(s, f))
+		say(w, "      %s\n", difference(s, f))
 	}
 }
 

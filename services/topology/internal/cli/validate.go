@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -60,14 +59,14 @@ func validated(w *World, f *flags, documents []manifest.Document, err error) err
 		}
 	} else {
 		for _, p := range problems {
-			fmt.Fprintln(w.Stderr, p)
+			say(w.Stderr, "%s\n", p)
 		}
 	}
 	if len(problems) > 0 {
 		return exit(exitError)
 	}
 	if f.output == "text" {
-		fmt.Fprintf(w.Stdout, "%s: all valid\n", plural(len(documents), "manifest"))
+		say(w.Stdout, "%s: all valid\n", plural(len(documents), "manifest"))
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (t target) await(ctx context.Context, w *World, wait time.Duration, s broke
 			return fmt.Errorf("waited %s: %w", wait, err)
 		}
 		if pause == firstPause {
-			fmt.Fprintf(w.Stderr, "%s: waiting up to %s: %v\n", t.ref, wait, err)
+			say(w.Stderr, "%s: waiting up to %s: %v\n", t.ref, wait, err)
 		}
 		if !sleep(ctx, min(pause, left)) {
 			return ctx.Err()

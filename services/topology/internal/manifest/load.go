@@ -76,7 +76,7 @@ func (l *loader) open(name string) {
 		l.problems = append(l.problems, Problem{File: name, Rule: reason(err)})
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	l.file(name, f)
 }
 

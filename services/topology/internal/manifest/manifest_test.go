@@ -44,7 +44,7 @@ func TestDecode(t *testing.T) {
 		"JSON":                 {`{"apiVersion":"messaging.parley.sh/v1alpha1","kind":"Exchange","metadata":{"name":"e","namespace":"n"},"spec":{"brokerRef":{"kind":"Broker","name":"b"}}}`, []string{"Exchange n/e"}, nil},
 		"dashes inside a text": {named("a") + "  unmanagedConfig:\n    - |-\n      ---x\n", []string{"Topic a"}, nil},
 		"unknown field":        {named("a") + "  partition: 3\n", nil, []problem{{1, 1, "Topic a", "spec.partition"}}},
-		"unknown field, deep":  {strings.Replace(named("a"), "name: k", "name: k, nmae: x", 1), nil, []problem{{1, 1, "Topic a", "spec.brokerRef.nmae"}}},
+		"unknown field, deep":  {strings.Replace(named("a"), "name: k", "name: k, naem: x", 1), nil, []problem{{1, 1, "Topic a", "spec.brokerRef.naem"}}},
 		"case matters":         {named("a") + "  Partitions: 3\n", nil, []problem{{1, 1, "Topic a", "spec.Partitions"}}},
 		"key twice":            {named("a") + "  partitions: 3\n  partitions: 4\n", nil, []problem{{1, 1, "", ""}}},
 		"number for a text":    {named("a") + "  config: {a: b, retention.ms: 5}\n", nil, []problem{{1, 1, "Topic a", "spec.config[retention.ms]"}}},

@@ -109,7 +109,7 @@ func (s *Session) follow(host, topic string) (*sarama.Broker, int32, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer first.Close()
+	defer func() { _ = first.Close() }()
 	answer, err := first.GetMetadata(sarama.NewMetadataRequest(s.config.Version, []string{topic}))
 	if err != nil {
 		return nil, 0, err

@@ -104,7 +104,7 @@ func (s *Session) count(q *plan.Queue) (messages, consumers int, err error) {
 	if err != nil {
 		return 0, 0, s.amqpFault(err)
 	}
-	defer channel.Close()
+	defer func() { _ = channel.Close() }()
 	state, err := channel.QueueDeclarePassive(q.Name, q.Durable, q.AutoDelete, false, false, nil)
 	if err != nil {
 		return 0, 0, s.amqpFault(err)

@@ -41,7 +41,7 @@ func (s *Session) do(ctx context.Context, c call) error {
 	if err != nil {
 		return s.unreachable(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	if err != nil {
 		return s.unreachable(err)

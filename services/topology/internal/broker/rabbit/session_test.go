@@ -305,7 +305,7 @@ func TestRefusedObjects(t *testing.T) {
 			object("Queue", "lost", "  bindings: [{exchange: nowhere}]\n"), plan.Safe)
 	outcomes := map[string]broker.Result{}
 	for _, r := range results {
-		outcomes[strings.ReplaceAll(r.Step.Key.String(), " in vhost "+s.vhost, "")] = r
+		outcomes[strings.ReplaceAll(r.Step.String(), " in vhost "+s.vhost, "")] = r
 	}
 	for key, want := range map[string]broker.Outcome{
 		"create queue good": broker.Done, "create queue argument": broker.Failed, "create queue limits": broker.Failed,
@@ -326,7 +326,7 @@ func TestRefusedObjects(t *testing.T) {
 func TestNoBrokerOrNoRight(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
