@@ -28,7 +28,9 @@ type job struct{ operation, key, order, token string }
 // must cope with: some come too early, and are refused.
 var kinds = []string{"authorize", "capture", "refund", "label"}
 
-var tokens = []string{"tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_slow_capture", "tok_late", "tok_declined", "tok_flaky_all"}
+var tokens = []string{
+	"tok_ok", "tok_ok", "tok_ok", "tok_flaky", "tok_slow_capture", "tok_late", "tok_declined", "tok_flaky_all",
+}
 
 // Killed at any moment, the simulator has done everything that it answered, and
 // nothing twice; what it accepted for later it does after the restart.
@@ -45,7 +47,7 @@ func TestSIGKILLLosesNothingThatWasAnswered(t *testing.T) {
 			callers.Go(func() { j.work(t, c, fmt.Sprintf("%d-%d", round, worker), stop, &definite) })
 		}
 		for definite.Load() < 150 { // enough in flight, whatever the machine
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		c.kill()
 		close(stop)
@@ -63,7 +65,7 @@ func (j *journal) work(t *testing.T, c *child, name string, stop <-chan struct{}
 	api := c.api()
 	for n := 0; ; n++ {
 		order := fmt.Sprintf("%s-%d", name, n)
-		token := tokens[rand.IntN(len(tokens))] //nolint:gosec // a mix
+		token := tokens[rand.IntN(len(tokens))] // a mix
 		for _, operation := range kinds {
 			one := job{operation, operation + "." + order, order, token}
 			var twins sync.WaitGroup
@@ -91,7 +93,7 @@ func (j *journal) try(t *testing.T, api *client.ClientWithResponses, one job) bo
 	j.mu.Lock()
 	j.asked[one.key] = one
 	j.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	status, body, err := one.send(ctx, api)
 	if err != nil || status == 503 || status == 404 {
@@ -113,10 +115,10 @@ func (one job) send(ctx context.Context, api *client.ClientWithResponses) (int, 
 	reference := client.Reference{OrderId: &one.order}
 	switch one.operation {
 	case "authorize":
-		r, err := api.AuthorizePaymentWithResponse(ctx, &client.AuthorizePaymentParams{IdempotencyKey: one.key}, client.Authorize{
+		params := &client.AuthorizePaymentParams{IdempotencyKey: one.key}
+		return said(api.AuthorizePaymentWithResponse(ctx, params, client.Authorize{
 			OrderId: one.order, Token: one.token, Amount: client.Money{AmountMinor: 100, Currency: "EUR"},
-		})
-		return said(r, err)
+		}))
 	case "capture":
 		return said(api.CapturePaymentWithResponse(ctx, &client.CapturePaymentParams{IdempotencyKey: one.key}, reference))
 	case "refund":

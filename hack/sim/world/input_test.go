@@ -66,7 +66,7 @@ func TestBadInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := open(t)
-			r := httptest.NewRequest(http.MethodPost, tt.path, strings.NewReader(tt.body))
+			r := l.request(http.MethodPost, tt.path, strings.NewReader(tt.body))
 			r.Header.Set("Content-Type", "application/json; charset=utf-8")
 			if tt.media != "" {
 				r.Header.Set("Content-Type", tt.media)
@@ -115,7 +115,7 @@ func TestBadPages(t *testing.T) {
 		"?limit=99999999999999999999999": 400,
 	} {
 		for _, path := range []string{"/statement/payments", "/statement/labels"} {
-			if s := l.do(httptest.NewRequest(http.MethodGet, path+query, nil)); s.status != want {
+			if s := l.do(l.request(http.MethodGet, path+query, nil)); s.status != want {
 				t.Errorf("%s%s: got %d, want %d", path, query, s.status, want)
 			}
 		}
@@ -129,12 +129,12 @@ func TestMethods(t *testing.T) {
 		"/labels": http.MethodGet, "/payments/void": http.MethodPut, "/healthz": http.MethodPost, "/statement/labels": http.MethodDelete,
 	} {
 		w := httptest.NewRecorder()
-		l.handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		l.handler.ServeHTTP(w, l.request(method, path, nil))
 		if w.Code != 405 || w.Header().Get("Allow") == "" || w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s %s: got %d, %v", method, path, w.Code, w.Header())
 		}
 	}
-	if s := l.do(httptest.NewRequest(http.MethodGet, "/healthz", nil)); s.status != 200 {
+	if s := l.do(l.request(http.MethodGet, "/healthz", nil)); s.status != 200 {
 		t.Errorf("health: got %d", s.status)
 	}
 }
@@ -191,7 +191,7 @@ func again[T any](body []byte) ([]byte, error) {
 // forbidden fails the test if the contract does not allow the request.
 func (l *lab) forbidden(path string, body []byte) {
 	l.t.Helper()
-	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+	r := l.request(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idempotency-Key", "k")
 	route, params, err := l.routes.FindRoute(r)

@@ -1,7 +1,6 @@
 package world_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -204,7 +203,7 @@ func TestSeveralAuthorizationsOfAnOrder(t *testing.T) {
 	if s := l.on("capture", "o", "c"); s.status != 409 && s.code != client.CodeAmbiguous {
 		t.Errorf("got %+v, want 409 ambiguous", s)
 	}
-	if s := l.post(context.Background(), "/payments/capture", "c2", `{"authorizationId":"`+id+`"}`); s.status != 200 {
+	if s := l.post(t.Context(), "/payments/capture", "c2", `{"authorizationId":"`+id+`"}`); s.status != 200 {
 		t.Errorf("got %+v, want 200", s)
 	}
 	if s := l.on("void", "o.x", "v"); s.status != 200 {

@@ -145,7 +145,7 @@ func TestLateWorkNeedsNoCaller(t *testing.T) {
 		if n := len(l.parcels()); n != 0 {
 			t.Errorf("%d parcels when the caller went away", n)
 		}
-		time.Sleep(delay)
+		<-time.After(delay)
 		if n := len(l.parcels()); n != 1 {
 			t.Errorf("%d parcels after the delay, want 1", n)
 		}
@@ -198,7 +198,7 @@ func TestAcceptedWorkSurvivesARestart(t *testing.T) {
 						t.Errorf("got %+v, want the answer of the accepted work", s)
 					}
 				}
-				time.Sleep(delay)
+				<-time.After(delay)
 				synctest.Wait()
 				if n := len(l.movements()); n != 3 {
 					t.Errorf("%d movements, want 3", n)

@@ -31,7 +31,7 @@ type World struct {
 	mu   sync.Mutex
 	work map[string]chan struct{} // by id of the key: closed when its work is done
 	jobs sync.WaitGroup
-	ctx  context.Context //nolint:containedctx // the life of the world, which its jobs share
+	ctx  context.Context // the life of the world, which its jobs share
 	end  context.CancelFunc
 }
 

@@ -40,15 +40,15 @@ type lab struct {
 }
 
 // open runs a world on a fresh file until the test ends.
-func open(t testing.TB) *lab {
-	t.Helper()
+func open(tb testing.TB) *lab {
+	tb.Helper()
 	routes, err := contract()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	l := &lab{t: t, path: filepath.Join(t.TempDir(), "world.db"), routes: routes}
+	l := &lab{t: tb, path: filepath.Join(tb.TempDir(), "world.db"), routes: routes}
 	l.start()
-	t.Cleanup(func() { l.stop() })
+	tb.Cleanup(func() { l.stop() })
 	return l
 }
 
@@ -58,7 +58,7 @@ func (l *lab) start() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(l.t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
 	l.handler = w.Handler()
@@ -92,6 +92,10 @@ func (l *lab) post(ctx context.Context, path, key, body string) said {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idempotency-Key", key)
 	return l.do(r)
+}
+
+func (l *lab) request(method, path string, body io.Reader) *http.Request {
+	return httptest.NewRequestWithContext(l.t.Context(), method, path, body)
 }
 
 func (l *lab) do(r *http.Request) (s said) {
@@ -139,7 +143,7 @@ func (l *lab) hold(r *http.Request, w *httptest.ResponseRecorder) {
 	if err != nil {
 		return // 404 and 405 of paths that the contract does not have
 	}
-	err = openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+	err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
 		Status:                 w.Code,
 		Header:                 w.Header(),
@@ -152,7 +156,7 @@ func (l *lab) hold(r *http.Request, w *httptest.ResponseRecorder) {
 
 func (l *lab) authorize(order, key, token string) said {
 	l.t.Helper()
-	return l.post(context.Background(), "/payments/authorize", key, authorization(order, token))
+	return l.post(l.t.Context(), "/payments/authorize", key, authorization(order, token))
 }
 
 func authorization(order, token string) string {
@@ -162,12 +166,12 @@ func authorization(order, token string) string {
 // on captures, voids or refunds the payment of an order.
 func (l *lab) on(operation, order, key string) said {
 	l.t.Helper()
-	return l.post(context.Background(), "/payments/"+operation, key, `{"orderId":"`+order+`"}`)
+	return l.post(l.t.Context(), "/payments/"+operation, key, `{"orderId":"`+order+`"}`)
 }
 
 func (l *lab) label(order, key, address string) said {
 	l.t.Helper()
-	return l.post(context.Background(), "/labels", key, labelOf(order, address))
+	return l.post(l.t.Context(), "/labels", key, labelOf(order, address))
 }
 
 func labelOf(order, address string) string {
@@ -176,7 +180,7 @@ func labelOf(order, address string) string {
 
 func (l *lab) get(path string, v any) {
 	l.t.Helper()
-	s := l.do(httptest.NewRequest(http.MethodGet, path, nil))
+	s := l.do(l.request(http.MethodGet, path, nil))
 	if s.status != http.StatusOK {
 		l.t.Fatalf("%s answered %d", path, s.status)
 	}
@@ -220,7 +224,7 @@ func TestAStoppedWorldSaysSo(t *testing.T) {
 	if s := l.authorize("o", "k", "tok_ok"); s.status != 503 || s.code != client.CodeUnavailable {
 		t.Errorf("got %+v, want 503", s)
 	}
-	if s := l.do(httptest.NewRequest(http.MethodGet, "/healthz", nil)); s.status != 503 {
+	if s := l.do(l.request(http.MethodGet, "/healthz", nil)); s.status != 503 {
 		t.Errorf("health: got %+v, want 503", s)
 	}
 }

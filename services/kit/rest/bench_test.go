@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -76,7 +75,7 @@ func cpuTime(b *testing.B) time.Duration {
 
 func one(b *testing.B, url string, do func(*http.Request) (*http.Response, error)) {
 	b.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url+"/api/inventory/check?productId=123", nil)
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url+"/check?productId=123", nil)
 	if err != nil {
 		b.Error(err)
 		return

@@ -38,7 +38,7 @@ func TestNoBodyIsLeftOpen(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test that can be repeated
+				random := rand.New(rand.NewPCG(seed, 1)) // a test that can be repeated
 				var mu sync.Mutex
 				pick := func(n int) int { mu.Lock(); defer mu.Unlock(); return random.IntN(n) }
 				var open atomic.Int64

@@ -68,13 +68,13 @@ func TestBreakerOpensHalfOpensAndCloses(t *testing.T) {
 			t.Errorf("retry after %v, want what is left of the pause", f.RetryAfter)
 		}
 
-		time.Sleep(2500 * time.Millisecond)
+		<-time.After(2500 * time.Millisecond)
 		if sent := call(10); sent != 1 {
 			t.Errorf("%d probes reached a target that is still down, want 1", sent)
 		}
 		state(2)
 
-		time.Sleep(2500 * time.Millisecond)
+		<-time.After(2500 * time.Millisecond)
 		target.down = false
 		call(2)
 		state(1)
@@ -144,14 +144,14 @@ func TestCanceledCallsNeitherOpenNorBlockTheBreaker(t *testing.T) {
 			_ = discard(get(t.Context(), t, c))
 		}
 		for range 10 { // far more than there are probes
-			time.Sleep(2500 * time.Millisecond)
+			<-time.After(2500 * time.Millisecond)
 			target.steps[0] = hang
 			canceled()
 			if got := metric(t, reg, "rest_client_breaker_state"); got == 0 {
 				t.Fatal("probes without an answer closed the breaker")
 			}
 		}
-		time.Sleep(2500 * time.Millisecond)
+		<-time.After(2500 * time.Millisecond)
 		target.steps[0], target.down = works, false
 		for range 3 {
 			_ = discard(get(t.Context(), t, c))

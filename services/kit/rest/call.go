@@ -51,7 +51,7 @@ type answer struct {
 type call struct {
 	*target
 	request  *http.Request
-	ctx      context.Context //nolint:containedctx // that of the request, read once
+	ctx      context.Context // that of the request, read once
 	deadline time.Time
 	// deadlineText is the deadline as the header carries it.
 	deadlineText []string
@@ -155,7 +155,7 @@ func (t *target) pause(n int, after time.Duration) time.Duration {
 	if after > 0 {
 		longest = t.cfg.RetryPause
 	}
-	return after + rand.N(longest+1) //nolint:gosec // jitter is no secret
+	return after + rand.N(longest+1) // jitter is no secret
 }
 
 // once makes one attempt, or a hedged pair, if bulkhead and breaker let it.

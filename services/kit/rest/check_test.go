@@ -20,12 +20,14 @@ import (
 func TestKindsOfStatus(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]fault.Kind{
-		400: fault.Invalid, 402: fault.Invalid, 405: fault.Invalid, 413: fault.Invalid, 415: fault.Invalid, 422: fault.Invalid,
+		400: fault.Invalid, 402: fault.Invalid, 405: fault.Invalid,
+		413: fault.Invalid, 415: fault.Invalid, 422: fault.Invalid,
 		401: fault.Internal, 403: fault.Internal, 407: fault.Internal,
 		404: fault.NotFound, 410: fault.NotFound,
 		409: fault.Conflict,
 		408: fault.Unavailable, 425: fault.Unavailable, 429: fault.Unavailable,
-		500: fault.Unavailable, 502: fault.Unavailable, 503: fault.Unavailable, 504: fault.Unavailable, 599: fault.Unavailable,
+		500: fault.Unavailable, 502: fault.Unavailable, 503: fault.Unavailable,
+		504: fault.Unavailable, 599: fault.Unavailable,
 		501: fault.Internal, 505: fault.Internal,
 		100: fault.Internal, 301: fault.Internal, 304: fault.Internal,
 	} {

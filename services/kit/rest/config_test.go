@@ -32,7 +32,10 @@ func TestTheEnvironmentsDefaultsAreTheDefaults(t *testing.T) {
 
 func TestEveryBadValueIsNamed(t *testing.T) {
 	t.Parallel()
-	bad := rest.Config{URL: "inventory:8080", RetryPause: -1, RetryPauseMax: -2, RetryShare: 2, RetryBurst: -1, HedgeAfter: -1, BreakerShare: -1, MaxWait: -1, MaxResponse: -1, ConnectionAge: -1}
+	bad := rest.Config{
+		URL: "inventory:8080", RetryPause: -1, RetryPauseMax: -2, RetryShare: 2, RetryBurst: -1, HedgeAfter: -1,
+		BreakerShare: -1, MaxWait: -1, MaxResponse: -1, ConnectionAge: -1,
+	}
 	err := bad.Validate()
 	got := map[string]bool{}
 	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the joined errors themselves are wanted

@@ -121,7 +121,7 @@ func TestALongAnswerOutlivesTheAttemptsTimeout(t *testing.T) {
 		for range 6 {
 			_, _ = io.WriteString(w, "part ")
 			_ = http.NewResponseController(w).Flush()
-			time.Sleep(50 * time.Millisecond) // the server's pace is the subject
+			<-time.After(50 * time.Millisecond) // the server's pace is the subject
 		}
 	}, func(c *rest.Config) { c.AttemptTimeout = 100 * time.Millisecond })
 	resp, err := get(t.Context(), t, c)
@@ -159,7 +159,7 @@ func TestTheServerHonoursTheDeadline(t *testing.T) {
 			t.Parallel()
 			codes := make(chan int, 1)
 			c := served(t, func(w http.ResponseWriter, r *http.Request) {
-				time.Sleep(tt.queue) // a queue on the way is the subject
+				<-time.After(tt.queue) // a queue on the way is the subject
 				answer := httptest.NewRecorder()
 				server.Engine.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 				w.WriteHeader(answer.Code)

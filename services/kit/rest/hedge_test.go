@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -111,7 +112,7 @@ func TestALosingAttemptIsEnded(t *testing.T) {
 		}
 		synctest.Wait() // nothing but the body's closing is left to be done
 		mu.Lock()
-		if len(ended) != 1 || ended[0] == nil || !isCanceled(ended[0]) {
+		if len(ended) != 1 || !errors.Is(ended[0], context.Canceled) {
 			t.Errorf("the first attempt ended with %v, want it canceled", ended)
 		}
 		mu.Unlock()
@@ -123,5 +124,3 @@ func TestALosingAttemptIsEnded(t *testing.T) {
 		}
 	})
 }
-
-func isCanceled(err error) bool { return err == context.Canceled } //nolint:errorlint // the context's own error

@@ -33,7 +33,7 @@ func newPool(cfg Config) *pool {
 
 // RoundTrip implements http.RoundTripper.
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
-	return p.fresh().RoundTrip(req) //nolint:wrapcheck // a transport's errors are the transport's
+	return p.fresh().RoundTrip(req) // a transport's errors are the transport's
 }
 
 func (p *pool) fresh() *http.Transport {
@@ -55,7 +55,7 @@ func (p *pool) generation(now time.Time) *generation {
 	age := p.cfg.ConnectionAge
 	dialer := &net.Dialer{Timeout: p.cfg.ConnectTimeout, KeepAlive: 15 * time.Second}
 	return &generation{
-		until: now.Add(age - rand.N(age/5+1)), //nolint:gosec // jitter is no secret
+		until: now.Add(age - rand.N(age/5+1)), // jitter is no secret
 		transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dialer.DialContext,

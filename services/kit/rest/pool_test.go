@@ -44,7 +44,7 @@ func counting(t *testing.T, change ...func(*rest.Config)) (*rest.Client, *connec
 // eventually polls a condition that another goroutine brings about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-time.After(time.Millisecond) {
 		if ok() {
 			return
 		}

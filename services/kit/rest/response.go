@@ -102,14 +102,14 @@ func (s *stream) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fault.Wrap(fault.Unavailable, fmt.Errorf("read the answer: %w", err), "")
 	}
-	return n, err //nolint:wrapcheck // io.EOF must be itself
+	return n, err // io.EOF must be itself
 }
 
 // Close implements io.Closer.
 func (s *stream) Close() error {
 	err := s.from.Close()
 	s.release()
-	return err //nolint:wrapcheck // as the transport says it
+	return err // as the transport says it
 }
 
 // retryAfter reads a Retry-After header in either of its forms (RFC 9110, 10.2.3).

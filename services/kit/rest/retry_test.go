@@ -17,6 +17,8 @@ import (
 
 func TestWhatIsTriedAgain(t *testing.T) {
 	t.Parallel()
+	keyed := call{method: "POST", header: []string{"Idempotency-Key", "k"}}
+	later := func(after string) transport { return status(503, "Retry-After", after) }
 	tests := map[string]struct {
 		call   call
 		target []transport
@@ -38,11 +40,11 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"delete":                    {call{method: "DELETE"}, []transport{lost, status(204)}, 2, 204},
 		"post":                      {call{method: "POST"}, []transport{status(503), status(200)}, 1, 503},
 		"post, connection lost":     {call{method: "POST"}, []transport{lost, status(200)}, 1, 0},
-		"post with a key":           {call{method: "POST", header: []string{"Idempotency-Key", "k"}}, []transport{status(503), status(200)}, 2, 200},
+		"post with a key":           {keyed, []transport{status(503), status(200)}, 2, 200},
 		"patch":                     {call{method: "PATCH"}, []transport{status(503), status(200)}, 1, 503},
-		"retry after, in time":      {call{method: "GET"}, []transport{status(503, "Retry-After", "2"), status(200)}, 2, 200},
-		"retry after the deadline":  {call{method: "GET"}, []transport{status(503, "Retry-After", "60"), status(200)}, 1, 503},
-		"retry after, not a number": {call{method: "GET"}, []transport{status(503, "Retry-After", "soon"), status(200)}, 2, 200},
+		"retry after, in time":      {call{method: "GET"}, []transport{later("2"), status(200)}, 2, 200},
+		"retry after the deadline":  {call{method: "GET"}, []transport{later("60"), status(200)}, 1, 503},
+		"retry after, not a number": {call{method: "GET"}, []transport{later("soon"), status(200)}, 2, 200},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -111,17 +113,17 @@ func (c *closing) Close() error { c.closed++; return nil }
 
 func TestTheRequestsBodyIsClosedWhateverHappens(t *testing.T) {
 	t.Parallel()
-	ended, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	tests := map[string]struct {
 		ctx    context.Context
 		method string
 		target transport
 	}{
-		"answered":        {context.Background(), "PUT", status(200)},
-		"sent once":       {context.Background(), "POST", status(200)},
-		"failed":          {context.Background(), "PUT", status(503)},
-		"connection lost": {context.Background(), "PUT", lost},
+		"answered":        {t.Context(), "PUT", status(200)},
+		"sent once":       {t.Context(), "POST", status(200)},
+		"failed":          {t.Context(), "PUT", status(503)},
+		"connection lost": {t.Context(), "PUT", lost},
 		"never sent":      {ended, "PUT", status(200)},
 	}
 	for name, tt := range tests {

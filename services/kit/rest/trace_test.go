@@ -1,7 +1,6 @@
 package rest_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 
@@ -72,7 +71,7 @@ func TestTheTracePassesThroughWithoutASpan(t *testing.T) {
 		sent = req.Header.Get("Traceparent")
 		return reply(200, ""), nil
 	}))
-	ctx := trace.ContextWithRemoteSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+	ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true,
 	}))
 	_ = discard(get(ctx, t, c))
