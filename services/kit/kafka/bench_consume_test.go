@@ -100,7 +100,7 @@ func (k *keyedRun) consume(b *testing.B, brokers []string, topic, group string) 
 
 func (k *keyedRun) handle(_ context.Context, m message.Message) error {
 	start := time.Now()
-	time.Sleep(k.delays[m.ID])
+	<-time.After(k.delays[m.ID])
 	took := time.Since(start)
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -46,6 +46,7 @@ func benchMessages(topic string, n int) []message.Message {
 }
 
 func publishRaw(b *testing.B, brokers []string, messages []message.Message) time.Duration {
+	b.Helper()
 	s, err := testConfig(brokers).withDefaults().producer(false)
 	if err != nil {
 		b.Fatal(err)
@@ -107,6 +108,7 @@ func rawRecord(m *message.Message) *sarama.ProducerMessage {
 const publishers = 8
 
 func publishKit(b *testing.B, brokers []string, messages []message.Message) time.Duration {
+	b.Helper()
 	p := NewPublisher(testConfig(brokers), Options{})
 	defer func() { _ = p.Close() }()
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)

@@ -49,7 +49,7 @@ func child() int {
 	cfg.SessionTimeout, cfg.CommitInterval = 6*time.Second, 20*time.Millisecond
 	consumer := NewConsumer(cfg, ConsumerConfig{Group: task.Topic, Topics: []string{task.Topic}},
 		func(_ context.Context, m message.Message) error {
-			time.Sleep(rand.N(20 * time.Millisecond))
+			<-time.After(rand.N(20 * time.Millisecond))
 			line, err := json.Marshal(journalLine{m.Delivery.Partition, m.Delivery.Offset, m.Key, m.ID})
 			if err == nil {
 				_, err = journal.Write(append(line, '\n')) // one write: lines of several children do not mix

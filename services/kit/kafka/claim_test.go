@@ -161,7 +161,7 @@ func (w *world) play(p plan) {
 	fed := make(chan struct{})
 	go func() { defer close(fed); s.feed(w) }()
 	for _, after := range p.commits {
-		time.Sleep(after)
+		<-time.After(after)
 		s.commit(w)
 	}
 	close(s.revoked)
@@ -275,7 +275,6 @@ func (s *session) setAside(ctx context.Context, w *world, r *sarama.ConsumerMess
 // feed brings messages as sarama does: nothing while the partition is paused, but
 // for what one fetch has brought already.
 func (s *session) feed(w *world) {
-	const fetch = 5
 	left := 0
 	for _, r := range w.log {
 		if r.Offset < s.claim.standing().position {
@@ -289,7 +288,7 @@ func (s *session) feed(w *world) {
 			}
 		}
 		if left == 0 {
-			left = fetch
+			left = fetchMessages
 		}
 		left--
 		select {
@@ -297,11 +296,24 @@ func (s *session) feed(w *world) {
 			return
 		default:
 		}
-		s.claim.add(r)
-		if n := s.claim.standing().inFlight; n > w.cfg.MaxInFlight+fetch {
+		s.claim.add(fetch(r))
+		if n := s.claim.standing().inFlight; n > w.cfg.MaxInFlight+fetchMessages {
 			w.violate("%d messages in flight, bound %d", n, w.cfg.MaxInFlight)
 		}
 	}
+}
+
+// fetchMessages is what a fetch of the model brings.
+const fetchMessages = 5
+
+// fetch gives each claim a record of its own.
+func fetch(r *sarama.ConsumerMessage) *sarama.ConsumerMessage {
+	fetched := *r
+	fetched.Headers = make([]*sarama.RecordHeader, len(r.Headers))
+	for i, h := range r.Headers {
+		fetched.Headers[i] = &sarama.RecordHeader{Key: h.Key, Value: h.Value}
+	}
+	return &fetched
 }
 
 // commit does what the committer does.

@@ -67,7 +67,7 @@ func TestValidate(t *testing.T) {
 func variables(err error) []string {
 	var names []string
 	var one *config.Problem
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the parts are wanted
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
 			names = append(names, variables(err)...)
 		}

@@ -18,7 +18,10 @@ func TestConformance(t *testing.T) {
 	brokers := servertest.Kafka(t)
 	messagetest.Run(t, messagetest.Harness{
 		Ordered: true,
-		Place:   func(t *testing.T) messagetest.Place { return testPlace(t, brokers) },
+		Place: func(t *testing.T) messagetest.Place {
+			t.Helper()
+			return testPlace(t, brokers)
+		},
 	})
 }
 
@@ -48,33 +51,33 @@ func testPlace(t *testing.T, brokers []string) messagetest.Place {
 }
 
 // testConsumer runs a consumer until the test, or the function it returns, ends it.
-func testConsumer(t testing.TB, cfg Config, c ConsumerConfig, h message.Handler) (stop func()) {
-	t.Helper()
+func testConsumer(tb testing.TB, cfg Config, c ConsumerConfig, h message.Handler) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	consumer := NewConsumer(cfg, c, h, testOptions(t))
+	consumer := NewConsumer(cfg, c, h, testOptions(tb))
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := consumer.Run(ctx); err != nil {
-			t.Errorf("run consumer: %v", err)
+			tb.Errorf("run consumer: %v", err)
 		}
 	})
 	stop = func() {
 		cancel()
 		wait.Wait()
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
-func sendRaw(t testing.TB, brokers []string, topic string, headers map[string]string, data []byte) {
-	t.Helper()
+func sendRaw(tb testing.TB, brokers []string, topic string, headers map[string]string, data []byte) {
+	tb.Helper()
 	s := sarama.NewConfig()
 	s.Version = version
 	s.MetricRegistry = noMetrics{}
 	s.Producer.Return.Successes = true
 	p, err := sarama.NewSyncProducer(brokers, s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = p.Close() }()
 	record := &sarama.ProducerMessage{Topic: topic, Key: sarama.StringEncoder("raw"), Value: sarama.ByteEncoder(data)}
@@ -82,7 +85,7 @@ func sendRaw(t testing.TB, brokers []string, topic string, headers map[string]st
 		record.Headers = append(record.Headers, header(name, value))
 	}
 	if _, _, err := p.SendMessage(record); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 

@@ -130,7 +130,7 @@ func (r *running) consume(ctx context.Context) {
 		if time.Since(began) > r.cfg.SessionTimeout {
 			failures = 0
 		}
-		r.state.set(ctx, err)
+		r.state.set(err)
 		r.log.WarnContext(ctx, "not in the consumer group, joining again", slog.Any("err", err))
 		pause(ctx, min(joinPause<<min(failures, 10), maxJoinPause))
 	}
@@ -153,7 +153,7 @@ func (r *running) session(ctx context.Context) error {
 	if err := r.group.Consume(ctx, r.consumer.Topics, r.member); err != nil {
 		return err
 	}
-	return errors.Join(errSessionEnded, r.member.cause())
+	return errors.Join(errSessionEnded, r.member.cause()) //nolint:contextcheck // of the session that is over
 }
 
 // abandon ends a session that the group does not know any more.
@@ -166,7 +166,7 @@ func (r *running) abandon(cause error) {
 }
 
 // answered follows whether the brokers answer.
-func (r *running) answered(err error) { r.state.set(context.Background(), err) }
+func (r *running) answered(err error) { r.state.set(err) }
 
 // watch takes what sarama reports while it goes on.
 func (r *running) watch(ctx context.Context) {

@@ -48,17 +48,17 @@ func (s *seen) all(messages ...message.Message) bool {
 	return true
 }
 
-func publish(t testing.TB, p *Publisher, messages ...message.Message) {
-	t.Helper()
-	if err := p.Publish(withPatience(t), messages...); err != nil {
-		t.Fatal(err)
+func publish(tb testing.TB, p *Publisher, messages ...message.Message) {
+	tb.Helper()
+	if err := p.Publish(withPatience(tb), messages...); err != nil {
+		tb.Fatal(err)
 	}
 }
 
-func testMessages(topic, key string, n int) []message.Message {
+func testMessages(key string, n int) []message.Message {
 	messages := make([]message.Message, n)
 	for i := range messages {
-		messages[i] = testMessage(topic, key)
+		messages[i] = testMessage("Things", key)
 	}
 	return messages
 }
@@ -137,7 +137,7 @@ func TestBoundedMemory(t *testing.T) {
 	eventually(t, "the partition to be paused", func() bool { return testutil.ToFloat64(metrics.paused) == 1 })
 	inFlight := metrics.held.WithLabelValues(topic, topic, "0")
 	eventually(t, "the bound to be reached", func() bool { return testutil.ToFloat64(inFlight) >= 300 })
-	time.Sleep(2 * probeInterval) // what comes now would be too much
+	<-time.After(2 * probeInterval) // what comes now would be too much
 	const fetch = fetchBytes / 1000
 	if n := testutil.ToFloat64(inFlight); n > 300+2*fetch {
 		t.Errorf("%v messages in flight, bound 300 and what two fetches bring, %d", n, 2*fetch)
@@ -148,20 +148,20 @@ func TestBoundedMemory(t *testing.T) {
 }
 
 // run is testConsumer for a consumer that is made already.
-func run(t testing.TB, c *Consumer) (stop func()) {
-	t.Helper()
+func run(tb testing.TB, c *Consumer) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		if err := c.Run(ctx); err != nil {
-			t.Errorf("run consumer: %v", err)
+			tb.Errorf("run consumer: %v", err)
 		}
 	})
 	stop = func() {
 		cancel()
 		wait.Wait()
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
@@ -183,7 +183,7 @@ func TestFailingKey(t *testing.T) {
 		}
 		return good.handle(ctx, m)
 	}, Options{Log: testOptions(t).Log, Registerer: reg}))
-	bad := testMessages("Things", "bad", 3)
+	bad := testMessages("bad", 3)
 	publish(t, p, bad...)
 	stuck := newConsumerMetrics(reg, "group").stuck.WithLabelValues("group", "Things")
 	eventually(t, "the alert", func() bool { return testutil.ToFloat64(stuck) == 1 })
@@ -241,7 +241,7 @@ func TestWithoutKey(t *testing.T) {
 			return ctx.Err()
 		}
 	})
-	publish(t, testPublisher(t, cfg), testMessages("Things", "", 10)...)
+	publish(t, testPublisher(t, cfg), testMessages("", 10)...)
 	select {
 	case <-all:
 	case <-time.After(patience):

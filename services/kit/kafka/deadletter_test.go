@@ -28,7 +28,7 @@ func TestNoDeadLetterTopic(t *testing.T) {
 		}
 		return good.handle(ctx, m)
 	})
-	bad, other := testMessages("Things", "bad", 2), testMessage("Things", "other")
+	bad, other := testMessages("bad", 2), testMessage("Things", "other")
 	publish(t, p, append(bad, other)...)
 	eventually(t, "the other key", func() bool { return good.all(other) })
 	if good.all(bad[1]) {

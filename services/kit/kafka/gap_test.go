@@ -71,7 +71,7 @@ func TestCaughtUp(t *testing.T) {
 	eventually(t, "the partition to be caught up", func() bool { return c.since(at, published) })
 	g.cut()
 	cut := time.Now()
-	time.Sleep(3 * probeInterval) // nothing may come now
+	<-time.After(3 * probeInterval) // nothing may come now
 	if c.since(0, cut) || c.since(1, cut) {
 		t.Error("caught up with a broker that does not answer")
 	}
@@ -141,10 +141,10 @@ func transact(t *testing.T, brokers []string, topic string, commit bool, n int) 
 }
 
 // committed returns the offset that a group has committed, -1 for none.
-func committed(t testing.TB, brokers []string, group, topic string, partition int32) int64 {
-	t.Helper()
+func committed(tb testing.TB, brokers []string, group, topic string, partition int32) int64 {
+	tb.Helper()
 	offset := int64(-1)
-	withAdmin(t, brokers, func(admin sarama.ClusterAdmin) error {
+	withAdmin(tb, brokers, func(admin sarama.ClusterAdmin) error {
 		response, err := admin.ListConsumerGroupOffsets(group, map[string][]int32{topic: {partition}})
 		if err != nil {
 			return err

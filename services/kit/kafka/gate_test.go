@@ -16,15 +16,15 @@ type gate struct {
 }
 
 // gatedCluster is a fake cluster behind a gate.
-func gatedCluster(t testing.TB, opts ...kfake.Opt) (*kfake.Cluster, *gate) {
-	t.Helper()
+func gatedCluster(tb testing.TB, opts ...kfake.Opt) (*kfake.Cluster, *gate) {
+	tb.Helper()
 	g := &gate{conns: map[*gatedConn]struct{}{}}
 	listen := func(network, address string) (net.Listener, error) {
 		l, err := net.Listen(network, address) //nolint:noctx // kfake's own signature
 		return &gatedListener{Listener: l, gate: g}, err
 	}
-	cluster := fakeCluster(t, append(opts, kfake.ListenFn(listen))...)
-	t.Cleanup(g.thaw)
+	cluster := fakeCluster(tb, append(opts, kfake.ListenFn(listen))...)
+	tb.Cleanup(g.thaw)
 	return cluster, g
 }
 

@@ -24,7 +24,7 @@ type membership struct {
 func (m *membership) Setup(s sarama.ConsumerGroupSession) error {
 	m.session = s
 	m.committer.member(s)
-	m.state.set(m.ctx, nil)
+	m.state.set(nil)
 	m.work.log.InfoContext(m.ctx, "joined the consumer group",
 		slog.String("member", s.MemberID()), slog.Any("partitions", s.Claims()))
 	return nil
@@ -50,12 +50,13 @@ func (m *membership) cause() error {
 func (m *membership) ConsumeClaim(s sarama.ConsumerGroupSession, from sarama.ConsumerGroupClaim) error {
 	c := newClaim(m.ctx, place{from.Topic(), from.Partition()}, from.InitialOffset(), m.work)
 	m.claims.add(c)
-	m.log(c, "partition assigned", slog.Int64("offset", from.InitialOffset()))
+	log := m.work.log.With(slog.String("topic", c.topic), slog.Int("partition", int(c.partition)))
+	log.InfoContext(m.ctx, "partition assigned", slog.Int64("offset", from.InitialOffset()))
 	m.receive(s, from, c)
 	c.drain(m.cfg.RebalanceTimeout * 3 / 4)
 	m.committer.release(context.WithoutCancel(m.ctx), c, m.cfg.RebalanceTimeout/5)
 	c.forget()
-	m.log(c, "partition let go", slog.Int64("offset", c.standing().position))
+	log.InfoContext(m.ctx, "partition let go", slog.Int64("offset", c.standing().position))
 	return nil
 }
 
@@ -72,12 +73,6 @@ func (m *membership) receive(s sarama.ConsumerGroupSession, from sarama.Consumer
 			return
 		}
 	}
-}
-
-func (m *membership) log(c *claim, text string, attrs ...slog.Attr) {
-	m.work.log.LogAttrs(m.ctx, slog.LevelInfo, text, append([]slog.Attr{
-		slog.String("topic", c.topic), slog.Int("partition", int(c.partition)),
-	}, attrs...)...)
 }
 
 // groupClient is the client of a sarama consumer group: it reads over one client

@@ -15,50 +15,50 @@ import (
 )
 
 // testTopic makes a topic and removes it when t ends.
-func testTopic(t testing.TB, brokers []string, partitions int32, settings map[string]string) string {
-	t.Helper()
-	name := servertest.Name(t)
-	makeTopic(t, brokers, name, partitions, settings)
+func testTopic(tb testing.TB, brokers []string, partitions int32, settings map[string]string) string {
+	tb.Helper()
+	name := servertest.Name(tb)
+	makeTopic(tb, brokers, name, partitions, settings)
 	return name
 }
 
-func makeTopic(t testing.TB, brokers []string, name string, partitions int32, settings map[string]string) {
-	t.Helper()
+func makeTopic(tb testing.TB, brokers []string, name string, partitions int32, settings map[string]string) {
+	tb.Helper()
 	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1, ConfigEntries: map[string]*string{}}
 	for k, v := range settings {
 		detail.ConfigEntries[k] = &v
 	}
-	withAdmin(t, brokers, func(admin sarama.ClusterAdmin) error { return admin.CreateTopic(name, detail, false) })
-	t.Cleanup(func() {
-		withAdmin(t, brokers, func(admin sarama.ClusterAdmin) error { return admin.DeleteTopic(name) })
+	withAdmin(tb, brokers, func(admin sarama.ClusterAdmin) error { return admin.CreateTopic(name, detail, false) })
+	tb.Cleanup(func() {
+		withAdmin(tb, brokers, func(admin sarama.ClusterAdmin) error { return admin.DeleteTopic(name) })
 	})
 }
 
-func withAdmin(t testing.TB, brokers []string, do func(sarama.ClusterAdmin) error) {
-	t.Helper()
+func withAdmin(tb testing.TB, brokers []string, do func(sarama.ClusterAdmin) error) {
+	tb.Helper()
 	s := sarama.NewConfig()
 	s.Version = version
 	s.ClientID = "test"
 	s.MetricRegistry = noMetrics{}
 	admin, err := sarama.NewClusterAdmin(brokers, s)
 	if err != nil {
-		t.Errorf("connect to %v: %v", brokers, err)
+		tb.Errorf("connect to %v: %v", brokers, err)
 		return
 	}
 	defer func() { _ = admin.Close() }()
 	if err := do(admin); err != nil {
-		t.Errorf("administer %v: %v", brokers, err)
+		tb.Errorf("administer %v: %v", brokers, err)
 	}
 }
 
 // fakeCluster is a Kafka of this process, for faults that a real one cannot be asked for.
-func fakeCluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
+func fakeCluster(tb testing.TB, opts ...kfake.Opt) *kfake.Cluster {
+	tb.Helper()
 	cluster, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(cluster.Close)
+	tb.Cleanup(cluster.Close)
 	return cluster
 }
 
@@ -66,16 +66,17 @@ func testConfig(brokers []string) Config {
 	return Config{Brokers: brokers, ClientID: "test", RetryMin: 5 * time.Millisecond, RetryMax: 50 * time.Millisecond}
 }
 
-func testOptions(t testing.TB) Options {
-	return Options{Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+func testOptions(tb testing.TB) Options {
+	tb.Helper()
+	return Options{Log: slog.New(slog.NewTextHandler(tb.Output(), nil))}
 }
 
-func testPublisher(t testing.TB, cfg Config) *Publisher {
-	t.Helper()
-	p := NewPublisher(cfg, testOptions(t))
-	t.Cleanup(func() {
+func testPublisher(tb testing.TB, cfg Config) *Publisher {
+	tb.Helper()
+	p := NewPublisher(cfg, testOptions(tb))
+	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
-			t.Errorf("close publisher: %v", err)
+			tb.Errorf("close publisher: %v", err)
 		}
 	})
 	return p
@@ -98,47 +99,47 @@ func testMessage(topic, key string) message.Message {
 }
 
 // records reads what a topic holds now, all partitions, in the order of each.
-func records(t testing.TB, brokers []string, topic string) []*sarama.ConsumerMessage {
-	t.Helper()
+func records(tb testing.TB, brokers []string, topic string) []*sarama.ConsumerMessage {
+	tb.Helper()
 	silence(topic)
 	s := sarama.NewConfig()
 	s.Version = version
 	s.MetricRegistry = noMetrics{}
 	client, err := sarama.NewClient(brokers, s)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = client.Close() }()
 	reader, err := sarama.NewConsumerFromClient(client)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = reader.Close() }()
 	partitions, err := client.Partitions(topic)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []*sarama.ConsumerMessage
 	for _, partition := range partitions {
-		all = append(all, partitionRecords(t, client, reader, topic, partition)...)
+		all = append(all, partitionRecords(tb, client, reader, topic, partition)...)
 	}
 	return all
 }
 
 func partitionRecords(
-	t testing.TB, client sarama.Client, reader sarama.Consumer, topic string, partition int32,
+	tb testing.TB, client sarama.Client, reader sarama.Consumer, topic string, partition int32,
 ) []*sarama.ConsumerMessage {
-	t.Helper()
+	tb.Helper()
 	end, err := client.GetOffset(topic, partition, sarama.OffsetNewest)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if end == 0 {
 		return nil
 	}
 	from, err := reader.ConsumePartition(topic, partition, sarama.OffsetOldest)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer func() { _ = from.Close() }()
 	var read []*sarama.ConsumerMessage

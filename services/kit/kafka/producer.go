@@ -14,9 +14,9 @@ import (
 // out a change of leader; a longer outage is the caller's to wait for, who knows
 // what else it could do.
 const (
-	produceRetries  = 10
-	produceRetryMin = 50 * time.Millisecond
-	produceRetryMax = time.Second
+	produceRetries    = 10
+	produceRetryFirst = 50 * time.Millisecond
+	produceRetryLast  = time.Second
 )
 
 // producer is one sarama producer with its own client and the goroutine that takes
@@ -66,7 +66,7 @@ func produceBackoff(retries, _ int) time.Duration {
 	if retries <= 0 {
 		return 0
 	}
-	pause := min(produceRetryMin<<min(retries-1, 10), produceRetryMax)
+	pause := min(produceRetryFirst<<min(retries-1, 10), produceRetryLast)
 	return pause/2 + rand.N(pause/2+1)
 }
 

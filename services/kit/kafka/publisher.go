@@ -212,7 +212,7 @@ func (p *Publisher) connect() {
 			close(p.ready)
 			return
 		}
-		p.state.set(context.Background(), err)
+		p.state.set(err)
 		select {
 		case <-p.closing:
 			return
@@ -231,7 +231,7 @@ func (p *Publisher) settled(topic string, err error) {
 	if well {
 		err = nil
 	}
-	p.state.set(context.Background(), err)
+	p.state.set(err)
 	if unreachable(err) {
 		p.outage.suspect(p.closing,
 			func() error { return p.main.client.RefreshMetadata(topic) },

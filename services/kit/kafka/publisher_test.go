@@ -21,22 +21,25 @@ import (
 // patience bounds everything that a test waits for.
 const patience = 60 * time.Second
 
-func withPatience(t testing.TB) context.Context {
-	t.Helper()
+func withPatience(tb testing.TB) context.Context {
+	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
+	tb.Cleanup(cancel)
 	return ctx
 }
 
 // eventually polls until condition holds.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
+func eventually(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
 	for !condition() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
+		select {
+		case <-tick.C:
+		case <-deadline:
+			tb.Fatalf("waited %s in vain: %s", patience, what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 

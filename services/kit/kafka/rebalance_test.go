@@ -78,7 +78,7 @@ func (c *churn) step() {
 	case 5:
 		c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: 2})
 	}
-	time.Sleep(time.Duration(c.random.IntN(600)) * time.Millisecond)
+	<-time.After(time.Duration(c.random.IntN(600)) * time.Millisecond)
 }
 
 func (c *churn) start(i int) {

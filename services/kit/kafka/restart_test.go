@@ -30,7 +30,7 @@ func TestKafkaKilled(t *testing.T) {
 	run(t, consumer)
 	var callers sync.WaitGroup
 	for key := range keys {
-		callers.Go(func() { persist(t, p, testMessages("Things", fmt.Sprintf("key-%d", key), each)) })
+		callers.Go(func() { persist(t, p, testMessages(fmt.Sprintf("key-%d", key), each)) })
 	}
 	eventually(t, "work to be done", func() bool { return order.count() > keys*each/4 })
 	if err := broker.Kill(); err != nil {

@@ -12,6 +12,8 @@ import (
 // state is whether a client stands with its brokers, for /readyz and the log. It
 // logs changes only.
 type state struct {
+	// ctx is for the log alone: what happens to a connection is nobody's request.
+	ctx context.Context
 	log *slog.Logger
 	up  prometheus.Gauge
 
@@ -21,7 +23,7 @@ type state struct {
 }
 
 func newState(log *slog.Logger, up prometheus.Gauge) *state {
-	return &state{log: log, up: up, err: errNotConnected}
+	return &state{ctx: context.Background(), log: log, up: up, err: errNotConnected}
 }
 
 func (s *state) get() error {
@@ -31,7 +33,7 @@ func (s *state) get() error {
 }
 
 // set records how things stand; nil means well.
-func (s *state) set(ctx context.Context, err error) {
+func (s *state) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.err
@@ -42,11 +44,12 @@ func (s *state) set(ctx context.Context, err error) {
 	switch {
 	case err == nil && before != nil:
 		s.up.Set(1)
-		s.log.InfoContext(ctx, "kafka connected")
+		s.log.InfoContext(s.ctx, "kafka connected")
 		s.was = true
 	case err != nil && (before == nil || before == errNotConnected): //nolint:errorlint // the very value of newState
 		s.up.Set(0)
-		s.log.WarnContext(ctx, "kafka unavailable, trying again", slog.Any("err", err), slog.Bool("was_connected", s.was))
+		s.log.WarnContext(s.ctx, "kafka unavailable, trying again",
+			slog.Any("err", err), slog.Bool("was_connected", s.was))
 	}
 }
 

@@ -9,55 +9,22 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/otel/trace"
 
 	"parley.sh/services/kit/message"
 )
 
-// received compares a message with the one that was sent.
-func received(t *testing.T, h Harness, sent, got message.Message) {
-	t.Helper()
-	ignored := []string{"Delivery"}
-	if !h.Ordered {
-		ignored = append(ignored, "Key")
-	}
-	if diff := cmp.Diff(sent, got, cmpopts.IgnoreFields(message.Message{}, ignored...)); diff != "" {
-		t.Errorf("message changed on its way (-sent +received):\n%s", diff)
-	}
-}
-
-func deliver(t *testing.T, h Harness, m message.Message, p Place) message.Message {
-	t.Helper()
-	r := newRecorder(nil)
-	p.Consume(t, Consumer{Handler: r.handle})
-	publish(t, p, m)
-	r.waitFor(t, m)
-	return r.callsOf(m.ID)[0]
-}
-
-func publish(t *testing.T, p Place, messages ...message.Message) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), Wait)
-	defer cancel()
-	if err := p.Publisher.Publish(ctx, messages...); err != nil {
-		t.Fatalf("publish: %v", err)
-	}
-}
-
-func carriesAttributes(t *testing.T, h Harness) {
-	p := h.Place(t)
+func carriesAttributes(s *trial) {
+	t, p := s.t, s.place
 	m := newMessage(p.To, "key-1")
 	m.Headers = map[string]string{
 		message.TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		message.TraceState:  "vendor=value",
 	}
-	got := deliver(t, h, m, p)
-	received(t, h, m, got)
+	got := s.deliver(m)
+	s.received(m, got)
 	if got.Delivery.Attempt != 1 {
 		t.Errorf("first attempt is number %d", got.Delivery.Attempt)
 	}
@@ -66,28 +33,28 @@ func carriesAttributes(t *testing.T, h Harness) {
 	}
 }
 
-func carriesUnicode(t *testing.T, h Harness) {
-	p := h.Place(t)
+func carriesUnicode(s *trial) {
+	t, p := s.t, s.place
 	m := newMessage(p.To, "key-1")
 	data, err := json.Marshal(map[string]string{"name": "Zażółć 日本語 🚚 \u0000 \u2028 עברית"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Data = data
-	received(t, h, m, deliver(t, h, m, p))
+	s.received(m, s.deliver(m))
 }
 
-func carriesLarge(t *testing.T, h Harness) {
-	p := h.Place(t)
+func carriesLarge(s *trial) {
+	t, p := s.t, s.place
 	m := newMessage(p.To, "key-1")
 	m.Data = []byte(`"` + strings.Repeat("x", message.MaxData-2) + `"`)
-	if got := deliver(t, h, m, p); !bytes.Equal(m.Data, got.Data) {
+	if got := s.deliver(m); !bytes.Equal(m.Data, got.Data) {
 		t.Errorf("sent %d bytes, received %d", len(m.Data), len(got.Data))
 	}
 }
 
-func carriesTrace(t *testing.T, h Harness) {
-	p := h.Place(t)
+func carriesTrace(s *trial) {
+	t, p := s.t, s.place
 	parent := trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4, 5, 6}, TraceFlags: trace.FlagsSampled,
 	})
@@ -98,7 +65,7 @@ func carriesTrace(t *testing.T, h Harness) {
 		return nil
 	}
 	p.Consume(t, Consumer{Handler: message.Chain(handler, message.Trace())})
-	publish(t, p, m)
+	s.publish(m)
 	select {
 	case id := <-seen:
 		if id != parent.TraceID() {
@@ -109,13 +76,13 @@ func carriesTrace(t *testing.T, h Harness) {
 	}
 }
 
-func keepsOrder(t *testing.T, h Harness) {
-	if !h.Ordered {
+func keepsOrder(s *trial) {
+	t, p := s.t, s.place
+	if !s.ordered {
 		t.Skip("the broker keeps no order per key")
 	}
-	p := h.Place(t)
 	r := newRecorder(func(context.Context, message.Message, int) error {
-		time.Sleep(rand.N(2 * time.Millisecond))
+		<-time.After(rand.N(2 * time.Millisecond))
 		return nil
 	})
 	p.Consume(t, Consumer{Handler: r.handle})
@@ -125,7 +92,7 @@ func keepsOrder(t *testing.T, h Harness) {
 			sent = append(sent, newMessage(p.To, fmt.Sprintf("key-%d", key)))
 		}
 	}
-	publish(t, p, sent...)
+	s.publish(sent...)
 	r.waitFor(t, sent...)
 	last := map[string]string{}
 	for _, m := range r.handled() {
@@ -136,8 +103,8 @@ func keepsOrder(t *testing.T, h Harness) {
 	}
 }
 
-func handlesSideBySide(t *testing.T, h Harness) {
-	p := h.Place(t)
+func handlesSideBySide(s *trial) {
+	t, p := s.t, s.place
 	var inside atomic.Int32
 	both := make(chan struct{})
 	r := newRecorder(func(ctx context.Context, _ message.Message, _ int) error {
@@ -153,12 +120,12 @@ func handlesSideBySide(t *testing.T, h Harness) {
 	})
 	p.Consume(t, Consumer{Handler: r.handle})
 	sent := []message.Message{newMessage(p.To, "a"), newMessage(p.To, "b")}
-	publish(t, p, sent...)
+	s.publish(sent...)
 	r.waitFor(t, sent...)
 }
 
-func sharesWork(t *testing.T, h Harness) {
-	p := h.Place(t)
+func sharesWork(s *trial) {
+	t, p := s.t, s.place
 	r := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: r.handle})
 	stop := p.Consume(t, Consumer{Handler: r.handle})
@@ -166,7 +133,7 @@ func sharesWork(t *testing.T, h Harness) {
 	for i := range 10 {
 		batch := newMessages(p.To, fmt.Sprintf("key-%d", i), 20)
 		sent = append(sent, batch...)
-		publish(t, p, batch...)
+		s.publish(batch...)
 		if i == 5 {
 			stop()
 		}

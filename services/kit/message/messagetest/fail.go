@@ -23,19 +23,19 @@ func failing(n int, err error) *recorder {
 	})
 }
 
-func triesAgain(t *testing.T, h Harness) {
-	p := h.Place(t)
+func triesAgain(s *trial) {
+	t, p := s.t, s.place
 	r := failing(Attempts-1, errBroken)
 	p.Consume(t, Consumer{GiveUp: true, Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	r.waitFor(t, m)
 	calls := r.callsOf(m.ID)
 	for i, call := range calls {
 		if call.Delivery.Attempt != i+1 {
 			t.Errorf("call %d is attempt %d", i+1, call.Delivery.Attempt)
 		}
-		received(t, h, m, call)
+		s.received(m, call)
 	}
 	if len(calls) != Attempts {
 		t.Errorf("handled %d times, want %d", len(calls), Attempts)
@@ -43,26 +43,26 @@ func triesAgain(t *testing.T, h Harness) {
 	expectNoDeadLetter(t, p)
 }
 
-func triesAfterPanic(t *testing.T, h Harness) {
-	p := h.Place(t)
+func triesAfterPanic(s *trial) {
+	t, p := s.t, s.place
 	r := newRecorder(nil)
 	handler := func(ctx context.Context, m message.Message) error {
 		if m.Delivery.Attempt == 1 {
-			panic("first attempt")
+			panic("first attempt") //nolint:forbidigo // what this part is about
 		}
 		return r.handle(ctx, m)
 	}
 	p.Consume(t, Consumer{GiveUp: true, Handler: message.Chain(handler, message.Recover())})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	r.waitFor(t, m)
 	if got := r.callsOf(m.ID)[0].Delivery.Attempt; got != 2 {
 		t.Errorf("the attempt after a panic is number %d, want 2", got)
 	}
 }
 
-func acknowledgesConflict(t *testing.T, h Harness) {
-	p := h.Place(t)
+func acknowledgesConflict(s *trial) {
+	t, p := s.t, s.place
 	first, second := newMessage(p.To, "key-1"), newMessage(p.To, "key-1")
 	r := newRecorder(func(_ context.Context, m message.Message, _ int) error {
 		if m.ID == first.ID {
@@ -71,15 +71,15 @@ func acknowledgesConflict(t *testing.T, h Harness) {
 		return nil
 	})
 	stop := p.Consume(t, Consumer{GiveUp: true, Handler: r.handle})
-	publish(t, p, first)
-	publish(t, p, second)
+	s.publish(first)
+	s.publish(second)
 	r.waitFor(t, second)
 	eventually(t, "the conflict to be handled", func() bool { return len(r.callsOf(first.ID)) > 0 })
 	stop()
 	after := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: after.handle})
 	third := newMessage(p.To, "key-1")
-	publish(t, p, third)
+	s.publish(third)
 	after.waitFor(t, third)
 	if n := len(r.callsOf(first.ID)) + len(after.callsOf(first.ID)); n != 1 {
 		t.Errorf("a conflict was handled %d times, want once", n)
@@ -87,12 +87,12 @@ func acknowledgesConflict(t *testing.T, h Harness) {
 	expectNoDeadLetter(t, p)
 }
 
-func holds(t *testing.T, h Harness) {
-	p := h.Place(t)
+func holds(s *trial) {
+	t, p := s.t, s.place
 	r := failing(Attempts+2, fault.New(fault.Unavailable, "no database"))
 	p.Consume(t, Consumer{GiveUp: true, Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	r.waitFor(t, m)
 	calls := r.callsOf(m.ID)
 	if len(calls) < Attempts+3 {
@@ -106,12 +106,12 @@ func holds(t *testing.T, h Harness) {
 	expectNoDeadLetter(t, p)
 }
 
-func setsAsideInvalid(t *testing.T, h Harness) {
-	p := h.Place(t)
+func setsAsideInvalid(s *trial) {
+	t, p := s.t, s.place
 	r := failing(100, fault.New(fault.Invalid, "quantity must be at least 1"))
 	p.Consume(t, Consumer{Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	letter := awaitDeadLetter(t, p)
 	checkLetter(t, letter, m, fault.Invalid)
 	if n := len(r.callsOf(m.ID)); n != 1 {
@@ -119,8 +119,8 @@ func setsAsideInvalid(t *testing.T, h Harness) {
 	}
 }
 
-func setsAsideUnreadable(t *testing.T, h Harness) {
-	p := h.Place(t)
+func setsAsideUnreadable(s *trial) {
+	t, p := s.t, s.place
 	r := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: r.handle})
 	garbage := [][]byte{[]byte("\x00\xff garbage"), {}, []byte(`{"no":"headers"}`)}
@@ -128,7 +128,7 @@ func setsAsideUnreadable(t *testing.T, h Harness) {
 		p.Send(t, map[string]string{"whatever": "\x00\xff"}, g)
 	}
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	r.waitFor(t, m)
 	eventually(t, "garbage to be set aside", func() bool { return len(p.DeadLetters(t)) == len(garbage) })
 	for _, letter := range p.DeadLetters(t) {
@@ -141,12 +141,12 @@ func setsAsideUnreadable(t *testing.T, h Harness) {
 	}
 }
 
-func givesUp(t *testing.T, h Harness) {
-	p := h.Place(t)
+func givesUp(s *trial) {
+	t, p := s.t, s.place
 	r := failing(100, errBroken)
 	p.Consume(t, Consumer{GiveUp: true, Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	letter := awaitDeadLetter(t, p)
 	checkLetter(t, letter, m, fault.Internal)
 	if letter.Attempts != Attempts {
@@ -157,18 +157,18 @@ func givesUp(t *testing.T, h Harness) {
 	}
 }
 
-func neverGivesUp(t *testing.T, h Harness) {
-	p := h.Place(t)
+func neverGivesUp(s *trial) {
+	t, p := s.t, s.place
 	r := failing(Attempts+3, errBroken)
 	p.Consume(t, Consumer{Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	r.waitFor(t, m)
 	expectNoDeadLetter(t, p)
 }
 
-func holdsBackNothing(t *testing.T, h Harness) {
-	p := h.Place(t)
+func holdsBackNothing(s *trial) {
+	t, p := s.t, s.place
 	bad := newMessage(p.To, "bad")
 	r := newRecorder(func(_ context.Context, m message.Message, _ int) error {
 		if m.ID == bad.ID {
@@ -177,17 +177,17 @@ func holdsBackNothing(t *testing.T, h Harness) {
 		return nil
 	})
 	p.Consume(t, Consumer{Handler: r.handle})
-	publish(t, p, bad)
+	s.publish(bad)
 	eventually(t, "the failing message to be tried", func() bool { return len(r.callsOf(bad.ID)) > 0 })
 	for i := range 5 {
 		good := newMessages(p.To, string(rune('a'+i)), 20)
-		publish(t, p, good...)
+		s.publish(good...)
 		r.waitFor(t, good...)
 	}
 }
 
-func finishesInFlight(t *testing.T, h Harness) {
-	p := h.Place(t)
+func finishesInFlight(s *trial) {
+	t, p := s.t, s.place
 	entered, release := make(chan struct{}), make(chan struct{})
 	enter := once(func() { close(entered) })
 	r := newRecorder(func(ctx context.Context, _ message.Message, _ int) error {
@@ -201,7 +201,7 @@ func finishesInFlight(t *testing.T, h Harness) {
 	})
 	stop := p.Consume(t, Consumer{Handler: r.handle})
 	m := newMessage(p.To, "key-1")
-	publish(t, p, m)
+	s.publish(m)
 	await(t, entered, "the message to be handled")
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); stop() }()
@@ -215,25 +215,25 @@ func finishesInFlight(t *testing.T, h Harness) {
 	after := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: after.handle})
 	next := newMessage(p.To, "key-1")
-	publish(t, p, next)
+	s.publish(next)
 	after.waitFor(t, next)
 	if len(after.callsOf(m.ID)) > 0 {
 		t.Error("a message that was finished while stopping was delivered again")
 	}
 }
 
-func deliversAgain(t *testing.T, h Harness) {
-	p := h.Place(t)
+func deliversAgain(s *trial) {
+	t, p := s.t, s.place
 	m := newMessage(p.To, "key-1")
 	r := failing(1<<30, fault.New(fault.Unavailable, "no database"))
 	stop := p.Consume(t, Consumer{Handler: r.handle})
-	publish(t, p, m)
+	s.publish(m)
 	eventually(t, "the message to be tried", func() bool { return len(r.callsOf(m.ID)) > 0 })
 	stop()
 	after := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: after.handle})
 	after.waitFor(t, m)
-	received(t, h, m, after.callsOf(m.ID)[0])
+	s.received(m, after.callsOf(m.ID)[0])
 }
 
 func await(t *testing.T, c <-chan struct{}, what string) {

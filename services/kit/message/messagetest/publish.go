@@ -3,15 +3,14 @@ package messagetest
 import (
 	"context"
 	"strings"
-	"testing"
 	"time"
 
 	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/message"
 )
 
-func reportsEach(t *testing.T, h Harness) {
-	p := h.Place(t)
+func reportsEach(s *trial) {
+	t, p := s.t, s.place
 	r := newRecorder(nil)
 	p.Consume(t, Consumer{Handler: r.handle})
 	sent := newMessages(p.To, "key-1", 3)
@@ -28,8 +27,8 @@ func reportsEach(t *testing.T, h Harness) {
 	r.waitFor(t, sent[0], sent[2])
 }
 
-func refusesUnreadable(t *testing.T, h Harness) {
-	p := h.Place(t)
+func refusesUnreadable(s *trial) {
+	t, p := s.t, s.place
 	spoil := map[string]func(m *message.Message){
 		"no id":        func(m *message.Message) { m.ID = "" },
 		"no type":      func(m *message.Message) { m.Type = "" },
@@ -52,9 +51,9 @@ func refusesUnreadable(t *testing.T, h Harness) {
 	}
 }
 
-func honoursContext(t *testing.T, h Harness) {
-	p := h.Place(t)
-	publish(t, p, newMessage(p.To, "key-1"))
+func honoursContext(s *trial) {
+	t, p := s.t, s.place
+	s.publish(newMessage(p.To, "key-1"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	messages := newMessages(p.To, "key-1", 3)
@@ -63,5 +62,5 @@ func honoursContext(t *testing.T, h Harness) {
 			t.Errorf("message %d: %v, want Unavailable or confirmed", i, err)
 		}
 	}
-	publish(t, p, newMessage(p.To, "key-1"))
+	s.publish(newMessage(p.To, "key-1"))
 }

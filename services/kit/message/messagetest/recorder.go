@@ -108,11 +108,14 @@ func (r *recorder) missing(messages []message.Message) []message.Message {
 // eventually polls until condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(Wait)
+	deadline := time.After(Wait)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("waited %s in vain: %s", Wait, what)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }

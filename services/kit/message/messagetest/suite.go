@@ -11,7 +11,8 @@ import (
 
 // Run runs the suite against an adapter.
 func Run(t *testing.T, h Harness) {
-	parts := map[string]func(t *testing.T, h Harness){
+	t.Helper()
+	parts := map[string]func(*trial){
 		"carries every attribute":                  carriesAttributes,
 		"carries data of any script":               carriesUnicode,
 		"carries a large message":                  carriesLarge,
@@ -37,7 +38,7 @@ func Run(t *testing.T, h Harness) {
 	for name, part := range parts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			part(t, h)
+			part(&trial{t: t, ordered: h.Ordered, place: h.Place(t)})
 		})
 	}
 }
