@@ -16,7 +16,7 @@ const LevelGroup = "order-stock"
 
 // Levels keeps the read model.
 type Levels interface {
-	SaveLevel(ctx context.Context, l order.StockLevel) error
+	SaveLevels(ctx context.Context, levels []order.StockLevel) error
 	SaveCaughtUp(ctx context.Context, partition int32, at time.Time) error
 }
 
@@ -24,9 +24,10 @@ type Levels interface {
 // changes nothing. heard is told of every message, also of those that say nothing new:
 // inventory repeats every level, so silence means trouble.
 func Level(l Levels, heard func()) message.Handler {
+	g := newGrouping(l)
 	handle := contract.Handle(func(ctx context.Context, m message.Message, e contract.StockLevelChangedEvent) error {
 		heard()
-		return l.SaveLevel(ctx, order.StockLevel{
+		return g.save(ctx, order.StockLevel{
 			ProductID: e.ProductID, Version: e.Version, Stock: e.Stock,
 			Price:     order.Money{AmountMinor: e.Price.AmountMinor, Currency: e.Price.Currency},
 			Partition: m.Delivery.Partition, At: m.Time,

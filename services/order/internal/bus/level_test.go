@@ -67,7 +67,7 @@ type saved struct {
 	err error
 }
 
-func (s *saved) SaveLevel(context.Context, order.StockLevel) error { return nil }
+func (s *saved) SaveLevels(context.Context, []order.StockLevel) error { return nil }
 
 func (s *saved) SaveCaughtUp(_ context.Context, partition int32, at time.Time) error {
 	s.mu.Lock()

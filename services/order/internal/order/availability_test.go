@@ -104,7 +104,7 @@ func TestPriceFallback(t *testing.T) {
 	// The model: 10 pieces of product 1 in partition 0.
 	model := func(caughtUp time.Duration) *storetest.Memory {
 		m := &storetest.Memory{}
-		_ = m.SaveLevel(t.Context(), order.StockLevel{ProductID: "1", Version: 1, Stock: 10, Price: euro(7)})
+		_ = m.SaveLevels(t.Context(), []order.StockLevel{{ProductID: "1", Version: 1, Stock: 10, Price: euro(7)}})
 		_ = m.SaveCaughtUp(t.Context(), 0, start.Add(-caughtUp))
 		return m
 	}
@@ -225,7 +225,7 @@ func TestLiveCheckLeavesTimeForTheModel(t *testing.T) {
 			return order.Level{}, ctx.Err()
 		})
 		m := &storetest.Memory{}
-		_ = m.SaveLevel(t.Context(), order.StockLevel{ProductID: "1", Version: 1, Stock: 10, Price: euro(7)})
+		_ = m.SaveLevels(t.Context(), []order.StockLevel{{ProductID: "1", Version: 1, Stock: 10, Price: euro(7)}})
 		a, _ := availability(hangs, m, order.ReadModelThenDeferred)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()

@@ -8,16 +8,38 @@ import (
 	"parley.sh/services/order/internal/order"
 )
 
-// SaveLevel keeps a level unless a newer one is known.
-func (s *Store) SaveLevel(ctx context.Context, l order.StockLevel) error {
+// SaveLevels keeps each level unless a newer one is known. A product stands in the
+// list once.
+func (s *Store) SaveLevels(ctx context.Context, levels []order.StockLevel) error {
+	var c levelColumns
+	for _, l := range levels {
+		c.add(l)
+	}
 	_, err := s.db.Exec(ctx, `INSERT INTO stock_level AS known
-		(product_id, version, stock, price_minor, currency, partition, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			(product_id, version, stock, price_minor, currency, partition, updated_at)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::integer[],
+			$7::timestamptz[]) AS news (product_id, version, stock, price_minor, currency, partition, updated_at)
+		ORDER BY product_id
 		ON CONFLICT (product_id) DO UPDATE SET version = excluded.version, stock = excluded.stock,
 			price_minor = excluded.price_minor, currency = excluded.currency, partition = excluded.partition,
 			updated_at = excluded.updated_at
 		WHERE known.version < excluded.version`,
-		l.ProductID, l.Version, l.Stock, l.Price.AmountMinor, l.Price.Currency, l.Partition, l.At)
+		c.products, c.versions, c.stocks, c.prices, c.currencies, c.partitions, c.times)
 	return postgres.Map(err)
+}
+
+// levelColumns is a list of levels as unnest takes it.
+type levelColumns struct {
+	products, currencies     []string
+	versions, stocks, prices []int64
+	partitions               []int32
+	times                    []time.Time
+}
+
+func (c *levelColumns) add(l order.StockLevel) {
+	c.products, c.versions, c.stocks = append(c.products, l.ProductID), append(c.versions, l.Version), append(c.stocks, l.Stock)
+	c.prices, c.currencies = append(c.prices, l.Price.AmountMinor), append(c.currencies, l.Price.Currency)
+	c.partitions, c.times = append(c.partitions, l.Partition), append(c.times, l.At)
 }
 
 // SaveCaughtUp notes that the levels of a partition were complete at a time. An

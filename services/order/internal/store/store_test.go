@@ -323,7 +323,7 @@ func TestUnreachableDatabaseIsUnavailable(t *testing.T) {
 		"timeline":   func() error { _, err := s.Timeline(ctx, c.Order.ID, 0); return err },
 		"changes":    func() error { _, err := s.Changes(ctx, "1-1", 1); return err },
 		"now":        func() error { _, err := s.Now(ctx); return err },
-		"level":      func() error { return s.SaveLevel(ctx, order.StockLevel{}) },
+		"level":      func() error { return s.SaveLevels(ctx, []order.StockLevel{{}}) },
 		"caught up":  func() error { return s.SaveCaughtUp(ctx, 0, storetest.Start) },
 		"levels":     func() error { _, err := s.Levels(ctx, []string{"1"}, storetest.Start); return err },
 		"purge":      func() error { _, err := s.PurgeKeys(ctx, storetest.Start); return err },

@@ -210,12 +210,14 @@ func (m *Memory) Now(context.Context) (order.Position, error) {
 	return order.Position(fmt.Sprintf("1-%d", len(m.placings))), nil
 }
 
-// SaveLevel keeps a level unless a newer one is known.
-func (m *Memory) SaveLevel(_ context.Context, l order.StockLevel) error {
+// SaveLevels keeps each level unless a newer one is known.
+func (m *Memory) SaveLevels(_ context.Context, levels []order.StockLevel) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known, ok := m.levels[l.ProductID]; !ok || known.Version < l.Version {
-		put(&m.levels, l.ProductID, l)
+	for _, l := range levels {
+		if known, ok := m.levels[l.ProductID]; !ok || known.Version < l.Version {
+			put(&m.levels, l.ProductID, l)
+		}
 	}
 	return nil
 }

@@ -11,14 +11,16 @@ import (
 func levels(t *testing.T, s Store) {
 	t.Helper()
 	price := order.Money{AmountMinor: 5, Currency: "EUR"}
-	for _, l := range []order.StockLevel{
-		{ProductID: "1", Version: 2, Stock: 20, Price: price, At: Start},
-		{ProductID: "1", Version: 3, Stock: 30, Price: price, At: Start},
-		{ProductID: "1", Version: 1, Stock: 10, Price: price, At: Start},
-		{ProductID: "1", Version: 3, Stock: 99, Price: price, At: Start},
-		{ProductID: "2", Version: 1, Stock: 0, Price: price, At: Start},
+	for _, list := range [][]order.StockLevel{
+		{{ProductID: "1", Version: 2, Stock: 20, Price: price, At: Start}},
+		{
+			{ProductID: "2", Version: 1, Stock: 0, Price: price, At: Start},
+			{ProductID: "1", Version: 3, Stock: 30, Price: price, At: Start},
+		},
+		{{ProductID: "1", Version: 1, Stock: 10, Price: price, At: Start}},
+		{{ProductID: "1", Version: 3, Stock: 99, Price: price, At: Start}},
 	} {
-		if err := s.SaveLevel(t.Context(), l); err != nil {
+		if err := s.SaveLevels(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -29,8 +31,9 @@ func levels(t *testing.T, s Store) {
 func freshness(t *testing.T, s Store) {
 	t.Helper()
 	for p, id := range []string{"a", "b", "c"} {
-		l := order.StockLevel{ProductID: id, Version: 1, Price: order.Money{Currency: "EUR"}, Partition: int32(p), At: Start} //nolint:gosec // 0 to 2
-		if err := s.SaveLevel(t.Context(), l); err != nil {
+		l := order.StockLevel{ProductID: id, Version: 1, Price: order.Money{Currency: "EUR"}, At: Start}
+		l.Partition = int32(p) //nolint:gosec // 0 to 2
+		if err := s.SaveLevels(t.Context(), []order.StockLevel{l}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ type Store interface {
 	order.Agenda
 	order.Reader
 	order.Model
-	SaveLevel(ctx context.Context, l order.StockLevel) error
+	SaveLevels(ctx context.Context, levels []order.StockLevel) error
 	SaveCaughtUp(ctx context.Context, partition int32, at time.Time) error
 	PurgeKeys(ctx context.Context, before time.Time) (int64, error)
 	Unsettled(ctx context.Context) (map[string]int, time.Time, error)
