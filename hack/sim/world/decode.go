@@ -17,7 +17,7 @@ import (
 const maxBody = 64 << 10
 
 var (
-	keyPattern      = regexp.MustCompile(`^[!-~]{1,255}$`)
+	keyPattern      = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
 	idPattern       = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
 )

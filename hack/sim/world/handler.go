@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"parley.sh/hack/sim/client"
 )
@@ -143,10 +144,10 @@ func say(a answer, err error) (reply, error) { return reply{answer: a}, err }
 // connection is closed.
 func (w *World) fail(rw http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, errStopped), errors.Is(err, bbolt.ErrDatabaseNotOpen):
+	case errors.Is(err, errStopped), errors.Is(err, bolterrors.ErrDatabaseNotOpen):
 		w.refuse(rw, r, stopping)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's word for closing without an answer
 	default:
 		w.opts.Log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 		w.refuse(rw, r, broken)

@@ -29,7 +29,11 @@ func BenchmarkOverPlain(b *testing.B) {
 	cfg := rest.DefaultConfig(s.URL)
 	chain := rest.New(cfg, rest.Options{Name: "bench", Registerer: prometheus.NewRegistry()})
 	b.Cleanup(chain.Close)
-	pool := http.DefaultTransport.(*http.Transport).Clone()
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		b.Fatal("the default transport is another one")
+	}
+	pool := standard.Clone()
 	pool.MaxIdleConnsPerHost = int(cfg.MaxInFlight)
 	b.Cleanup(pool.CloseIdleConnections)
 	plain := &http.Client{Transport: pool, Timeout: cfg.Timeout}

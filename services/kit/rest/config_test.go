@@ -38,7 +38,7 @@ func TestEveryBadValueIsNamed(t *testing.T) {
 	}
 	err := bad.Validate()
 	got := map[string]bool{}
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the joined errors themselves are wanted
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatalf("got %v", err)
 	}

@@ -70,7 +70,7 @@ func (c *call) second(ctx context.Context, e failsafe.Execution[*answer]) *answe
 // the policy's own context, which ends for the winner too, with its body unread.
 func (c *call) racing(ctx context.Context, e failsafe.Execution[*answer]) *answer {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(e.Context(), func() { cancel(errLost) })
+	stop := context.AfterFunc(e.Context(), func() { cancel(errLost) }) //nolint:contextcheck // it is watched
 	a := c.attempt(ctx)
 	stop()
 	if a.streaming() {

@@ -77,7 +77,8 @@ func TestHedges(t *testing.T) {
 func TestAFailedPairIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		target := steps(after(30*time.Millisecond, 503), after(30*time.Millisecond, 503), status(200))
+		fails := after(30*time.Millisecond, 503)
+		target := steps(fails, fails, status(200))
 		c, reg := faked(target, hedging)
 		if got := discard(get(t.Context(), t, c)); got != 200 {
 			t.Errorf("got %d", got)

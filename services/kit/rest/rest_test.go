@@ -129,6 +129,12 @@ func discard(resp *http.Response, err error) int {
 	return resp.StatusCode
 }
 
+// failure ends the use of an answer and returns the error in its place.
+func failure(resp *http.Response, err error) error {
+	_ = discard(resp, err)
+	return err
+}
+
 // metric returns the value of the first series of that name with these labels.
 func metric(t *testing.T, reg prometheus.Gatherer, name string, labels ...string) float64 {
 	t.Helper()
