@@ -139,9 +139,20 @@ func (c *Consumer) serve(ctx, work context.Context, s *session) {
 			c.log.LogAttrs(ctx, slog.LevelWarn, "queue is not consumed", slog.Any("err", err))
 		}
 		c.again.lasted(time.Since(began))
-		pause(ctx, c.again.next(), s.done)
+		pause(ctx, max(c.again.next(), settling(err)), s.done)
 	}
 	c.set(errNotConsuming)
+	<-s.done
+	c.careful = c.careful || unreadable(s.cause)
+}
+
+// settling is how long a queue that was just deleted is left alone: RabbitMQ tells its
+// consumers before it has finished, and stumbles over who consumes it in between.
+func settling(err error) time.Duration {
+	if errors.Is(err, errCancelled) {
+		return 300 * time.Millisecond
+	}
+	return 0
 }
 
 // once subscribes and hands out deliveries until the broker gives no more or ctx
@@ -167,11 +178,10 @@ func (c *Consumer) once(ctx, work context.Context, s *session) error {
 	c.take(ctx, work, sub)
 	if !sub.ended() {
 		sub.cancel(work)
+		c.careful = false
 	}
 	c.finishing.Go(func() { sub.finish(work) })
-	err = context.Cause(sub.life)
-	c.careful = unreadable(err)
-	return err
+	return context.Cause(sub.life)
 }
 
 // take hands out deliveries while there are workers for them, a careful consumer one

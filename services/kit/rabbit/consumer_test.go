@@ -149,19 +149,6 @@ func TestHoldWaitsAsLongAsTheDependencyAsks(t *testing.T) {
 	}
 }
 
-// The hazard this guards against: a handler finishes after its session died, and its
-// acknowledgement, sent over the new session, takes a message there that only
-// happens to have the same delivery tag.
-// The broker closes the consumer's channel over a mistake on it, here one that the
-// tap slips in. What was unacknowledged comes again over a new channel.
-// A rung that is not there: the message stays with the broker and the trouble shows,
-// until somebody makes the rung.
-// Properties by which a stranger could have the broker refuse, expire or multiply
-// the copy of a message.
-// Headers that the client library cannot read end the connection. That message must
-// reach the dead-letter queue by its delivery limit, and no other with it.
-// Connections are cut while messages fail in every way. Each message must end, and
-// nothing may ever be rejected.
 // A held message at the front must not keep the acknowledgements of those behind it.
 func TestHeldMessageDoesNotHoldTheAcknowledgementsOfOthers(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,16 @@ func decode(queue string, d *amqp.Delivery) (message.Message, error) {
 	m.Key = m.Subject
 	m.To = origin(d)
 	m.Delivery = message.Delivery{Place: queue, Attempt: attemptsOf(d.Headers) + 1}
+	if err != nil { // what is left of m is for the log alone
+		m.ID, m.Type, m.Subject = excerpt(m.ID), excerpt(m.Type), excerpt(m.Subject)
+	}
 	return m, err
+}
+
+// excerpt bounds text that nobody has checked.
+func excerpt(s string) string {
+	const most = 64
+	return s[:min(len(s), most)]
 }
 
 // texts returns the headers that can be attributes of a message as text.

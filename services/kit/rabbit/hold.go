@@ -32,19 +32,20 @@ func (c *Consumer) attempt(ctx context.Context, sub *subscription, m message.Mes
 	limit := time.Now().Add(c.hold)
 	for {
 		err := c.handler(ctx, m)
-		switch {
-		case err == nil || fault.Of(fault.KindOf(err)).Delivery != fault.Hold:
+		if err == nil || fault.Of(fault.KindOf(err)).Delivery != fault.Hold {
 			return err
+		}
+		d := max(pauses.next(), retryAfter(err))
+		if time.Now().Add(d).After(limit) && ctx.Err() == nil {
+			return err
+		}
+		sub.pause(ctx, d)
+		switch {
 		case ctx.Err() != nil || sub.ended():
 			return errLetGo
 		case sub.stopping():
 			return fmt.Errorf("%w: %w", errPutBack, err)
 		}
-		d := max(pauses.next(), retryAfter(err))
-		if time.Now().Add(d).After(limit) {
-			return err
-		}
-		sub.pause(ctx, d)
 	}
 }
 

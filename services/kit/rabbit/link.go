@@ -149,7 +149,7 @@ func (l *link) try(ctx context.Context) (*session, error) {
 func (l *link) session(ctx context.Context, host string, conn *amqp.Connection, w *wire) *session {
 	l.epoch++
 	s := &session{epoch: l.epoch, host: host, conn: conn, wire: w, since: time.Now(), done: make(chan struct{})}
-	s.watch(func(reason string) { l.alarmed(ctx, reason) })
+	s.watch(l.dialer.cfg.Heartbeat, func(reason string) { l.alarmed(ctx, reason) })
 	return s
 }
 

@@ -46,11 +46,6 @@ func TestPublishedProperties(t *testing.T) {
 	}
 }
 
-// expectResults publishes and checks what became of each message: nil or the cause.
-// The broker closes the channel over a message to an exchange that is not there. The
-// others of the batch, and those of other callers, must not fail for it.
-// What the broker refuses with 406 can never be published. The user_id property must
-// be the connection's own user, which makes the broker say so.
 // Confirms that never arrive and a connection that is cut: the publisher must send
 // again, and the message must keep its identity.
 func TestResendAfterALostSessionKeepsTheID(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"parley.sh/services/kit/servertest"
 )
 
+// expectResults publishes and checks what became of each message: nil or the cause.
 func expectResults(t *testing.T, p *Publisher, messages []message.Message, want ...error) []error {
 	t.Helper()
 	got := message.Results(p.Publish(within(t), messages...), len(messages))
@@ -68,6 +69,8 @@ func TestNackIsAnError(t *testing.T) {
 	}
 }
 
+// The broker closes the channel over a message to an exchange that is not there. The
+// others of the batch, and those of other callers, must not fail for it.
 func TestUnknownExchangeFailsItsMessagesAlone(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -118,6 +121,8 @@ func TestExchangeMadeLaterIsPublishedTo(t *testing.T) {
 	}
 }
 
+// What the broker refuses with 406 can never be published. The user_id property must
+// be the connection's own user, which makes the broker say so.
 func TestRefusedForGoodIsInvalid(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -50,13 +50,25 @@ type alarm struct {
 }
 
 // watch follows the connection. onBlock is called for each change.
-func (s *session) watch(onBlock func(reason string)) {
+//
+// It also ends a connection whose reader is stuck: the client library waits for ever
+// to hand over an answer that nobody asked for, as RabbitMQ 4.0 gives when a queue is
+// deleted at the wrong moment. Heartbeats go on meanwhile, so neither side would notice,
+// and a consumer would be silent.
+func (s *session) watch(heartbeat time.Duration, onBlock func(reason string)) {
 	s.onBlock = onBlock
 	closed := s.conn.NotifyClose(make(chan *amqp.Error, 1))
 	blocks := s.conn.NotifyBlocked(make(chan amqp.Blocking, 16))
 	s.watcher.Go(func() {
+		check := time.NewTicker(heartbeat / 2)
+		defer check.Stop()
 		for {
 			select {
+			case <-check.C:
+				if s.wire.astray() > heartbeat {
+					s.abort()
+					_ = s.conn.CloseDeadline(time.Now()) // without the reader nobody else would see it
+				}
 			case b, ok := <-blocks:
 				if !ok {
 					blocks = nil // closed is next

@@ -121,12 +121,14 @@ func (s *Subscriber) serve(ctx context.Context, session *session) {
 
 // once makes a queue and listens until it ends.
 func (s *Subscriber) once(ctx context.Context, session *session) error {
-	raw, err := call(ctx, session, session.conn.Channel, discard)
+	limited, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	raw, err := call(limited, session, session.conn.Channel, discard)
 	if err != nil {
 		return fmt.Errorf("open channel: %w", err)
 	}
 	defer session.detach(func() { discard(raw) })
-	deliveries, err := call(ctx, session, func() (<-chan amqp.Delivery, error) { return s.open(raw) },
+	deliveries, err := call(limited, session, func() (<-chan amqp.Delivery, error) { return s.open(raw) },
 		func(<-chan amqp.Delivery) {})
 	if err != nil {
 		return err

@@ -43,10 +43,16 @@ type subscription struct {
 // acknowledged together.
 const linger = time.Millisecond
 
+// answerTimeout bounds what the broker may take to start a consumer. RabbitMQ can get
+// stuck over a queue that is just being deleted; another channel is not.
+const answerTimeout = 20 * time.Second
+
 // subscribe opens a channel on a session and consumes queue over it. ctx ends the
 // attempt, and later tells the subscription to take no more.
 func subscribe(ctx context.Context, s *session, queue string, epoch uint64, prefetch int) (*subscription, error) {
-	return call(ctx, s, func() (*subscription, error) {
+	limited, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return call(limited, s, func() (*subscription, error) {
 		raw, err := s.conn.Channel()
 		if err != nil {
 			return nil, fmt.Errorf("open channel: %w", err)

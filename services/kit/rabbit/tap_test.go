@@ -43,6 +43,7 @@ var (
 	connectionBlocked   = method{10, 60}
 	connectionUnblocked = method{10, 61}
 	channelOpen         = method{20, 10}
+	basicConsumeOK      = method{60, 21}
 	basicPublish        = method{60, 40}
 	basicAck            = method{60, 80}
 	basicReject         = method{60, 90}

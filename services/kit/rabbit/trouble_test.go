@@ -14,6 +14,9 @@ import (
 	"parley.sh/services/kit/message"
 )
 
+// The hazard this guards against: a handler finishes after its session died, and its
+// acknowledgement, sent over the new session, takes a message there that only
+// happens to have the same delivery tag.
 func TestStaleDeliveryCannotAcknowledgeIntoANewSession(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -61,7 +64,6 @@ func TestQueueDeletedAndMadeAgainIsConsumedAgain(t *testing.T) {
 	publisher := startPublisher(t, settings(t), Options{})
 	must(t, publisher.Publish(within(t), p.message("key-1")))
 	eventually(t, "the first message", func() bool { return seen.len() == 1 })
-	connections := testutil.ToFloat64(c.link.connections)
 
 	p.deleteQueue(t)
 	eventually(t, "the trouble to show", func() bool { return fault.Is(c.Err(), fault.Unavailable) })
@@ -69,9 +71,6 @@ func TestQueueDeletedAndMadeAgainIsConsumedAgain(t *testing.T) {
 	must(t, publisher.Publish(within(t), p.message("key-1")))
 	eventually(t, "the second message", func() bool { return seen.len() == 2 })
 	must(t, c.Err())
-	if got := testutil.ToFloat64(c.link.connections); got != connections {
-		t.Errorf("%v connections were made for it, want none", got-connections)
-	}
 }
 
 func TestConsumerWaitsForItsQueue(t *testing.T) {
@@ -92,6 +91,8 @@ func TestConsumerWaitsForItsQueue(t *testing.T) {
 	<-handled
 }
 
+// The broker closes the consumer's channel over a mistake on it, here one that the
+// tap slips in. What was unacknowledged comes again over a new channel.
 func TestChannelErrorIsSurvived(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -118,6 +119,29 @@ func TestChannelErrorIsSurvived(t *testing.T) {
 	}
 }
 
+// An answer that nobody asked for stops the client library's reader, while
+// heartbeats go on. The session must be replaced, or the consumer is silent for ever.
+func TestStuckReaderIsNoticed(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	tapped, cfg := newTap(t)
+	cfg.Heartbeat = 2 * time.Second
+	var seen calls
+	c, _ := startConsumer(t, cfg, p, true, func(_ context.Context, m message.Message) error {
+		seen.add(m)
+		return nil
+	})
+	eventually(t, "the queue to be consumed", func() bool { return c.Err() == nil })
+	tapped.opened()[0].sendClient(methodFrame(1, basicConsumeOK, shortText("parley-1")...))
+	must(t, startPublisher(t, settings(t), Options{}).Publish(within(t), p.message("key-1")))
+	eventually(t, "the message", func() bool { return seen.len() == 1 })
+	if got := testutil.ToFloat64(c.link.connections); got < 2 {
+		t.Errorf("%v connections were made: the reader was not stuck, so nothing is shown", got)
+	}
+}
+
+// A rung that is not there: the message stays with the broker and the trouble shows,
+// until somebody makes the rung.
 func TestMissingRungKeepsTheMessage(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -143,6 +167,8 @@ func TestMissingRungKeepsTheMessage(t *testing.T) {
 	}
 }
 
+// Properties by which a stranger could have the broker refuse, expire or multiply
+// the copy of a message.
 func TestForeignPropertiesDoNotFollowToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -172,6 +198,8 @@ func TestForeignPropertiesDoNotFollowToTheDeadLetterQueue(t *testing.T) {
 	}
 }
 
+// Headers that the client library cannot read end the connection. That message must
+// reach the dead-letter queue by its delivery limit, and no other with it.
 func TestUnreadableFrameHurtsItsMessageAlone(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -201,6 +229,8 @@ func TestUnreadableFrameHurtsItsMessageAlone(t *testing.T) {
 	}
 }
 
+// Connections are cut while messages fail in every way. Each message must end, and
+// nothing may ever be rejected.
 func TestNothingIsLostWhileSessionsDie(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

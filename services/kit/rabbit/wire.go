@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type wire struct {
 	net.Conn
 	kick chan struct{}
 	gone chan struct{} // closed when the sending goroutine has ended
+	left atomic.Int64  // when the reader last came back from Read, in ns; 0 while it is in there
 
 	mu      sync.Mutex
 	buf     []byte
@@ -55,6 +57,23 @@ func (w *wire) Write(p []byte) (int, error) {
 	default: // the sender will find these bytes too
 	}
 	return len(p), nil
+}
+
+// Read implements net.Conn.
+func (w *wire) Read(p []byte) (int, error) {
+	w.left.Store(0)
+	n, err := w.Conn.Read(p)
+	w.left.Store(time.Now().UnixNano())
+	return n, err
+}
+
+// astray returns how long the reader has been doing something else than to read.
+func (w *wire) astray() time.Duration {
+	left := w.left.Load()
+	if left == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, left))
 }
 
 // room waits until another message may be written.
