@@ -20,14 +20,32 @@ type book struct {
 	// rows counts the rows in memory of each shard.
 	rows  [Shards]int
 	reads uint64
+	// sweep is the limit of a sweep; deep says that there is, or may be, more in the
+	// table.
+	sweep int
+	deep  bool
 }
 
-func newBook(cfg Config) *book { return &book{cfg: cfg, lanes: map[destination]*lane{}} }
+const (
+	// sweepLimit is how many rows a sweep brings at most, and sweepAround how many in
+	// memory it may have to step over.
+	sweepLimit  = 500
+	sweepAround = 2000
+)
+
+func newBook(cfg Config) *book {
+	return &book{cfg: cfg, lanes: map[destination]*lane{}, sweep: sweepLimit, deep: true}
+}
 
 // request says what to read: up to limit rows of each destination in each shard,
 // but none of known and of parked, and nothing of the destinations in full.
+//
+// A sweep reads up to limit rows in all, in any order. It costs a fraction, which is
+// all that there is to read in a table that is relayed as it is written, and is
+// worth nothing if it brings as many as the limit: it may leave out earlier rows.
 type request struct {
 	seq    uint64
+	sweep  bool
 	shards []int16
 	limit  int
 	known  []int64
@@ -48,7 +66,6 @@ func (b *book) begin(now time.Time) request {
 	if len(q.shards) == 0 {
 		return q
 	}
-	q.limit = max(1, b.cfg.Buffer/2/len(q.shards))
 	for to, l := range b.lanes {
 		parked := l.waiting(now)
 		l.crowd = len(parked)
@@ -63,6 +80,11 @@ func (b *book) begin(now time.Time) request {
 			q.known = append(q.known, id)
 		}
 	}
+	q.sweep = !b.deep && len(q.full) == 0 && len(q.known)+len(q.parked) <= sweepAround
+	q.limit = max(1, b.cfg.Buffer/2/len(q.shards))
+	if q.sweep {
+		q.limit = b.sweep
+	}
 	return q
 }
 
@@ -74,11 +96,11 @@ func (l *lane) full() bool {
 // admit takes in what a read brought. Of a lane that is full it leaves the rest of
 // the rows: a later read brings them again.
 func (b *book) admit(q request, h haul) {
-	over := map[*lane]bool{}
-	found := map[*lane]*[Shards]int{}
-	for to := range h.cut {
-		b.lane(to).more = true
+	if q.sweep && (len(h.rows) >= q.limit || len(h.cut) > 0) {
+		b.deep = true
+		return
 	}
+	found := map[*lane]*[Shards]int{}
 	for _, r := range h.rows {
 		l := b.lane(r.to())
 		if found[l] == nil {
@@ -87,14 +109,28 @@ func (b *book) admit(q request, h haul) {
 		if found[l][r.shard]++; found[l][r.shard] >= q.limit {
 			l.more = true
 		}
-		if over[l] || !b.held[r.shard] {
-			continue
-		}
-		if l.bytes >= b.cfg.BufferBytes {
+	}
+	for to := range h.cut {
+		b.lane(to).more = true
+	}
+	b.enterAll(q, h.rows)
+	b.deep = false
+	for _, l := range b.lanes {
+		b.deep = b.deep || l.more
+	}
+}
+
+func (b *book) enterAll(q request, rows []row) {
+	over := map[*lane]bool{}
+	for _, r := range rows {
+		l := b.lane(r.to())
+		switch {
+		case over[l] || !b.held[r.shard]:
+		case l.bytes >= b.cfg.BufferBytes:
 			over[l], l.more = true, true
-			continue
+		default:
+			b.enter(l, r, q.seq)
 		}
-		b.enter(l, r, q.seq)
 	}
 }
 
@@ -296,12 +332,14 @@ func (b *book) done() int {
 
 // backlog reports whether a read would bring rows for sure and there is room.
 func (b *book) backlog() bool {
+	more := false
 	for _, l := range b.lanes {
 		if l.more && !l.full() {
 			return true
 		}
+		more = more || l.more
 	}
-	return false
+	return b.deep && !more // a sweep found more than it could bring
 }
 
 // next returns when a destination that waits may be tried again; zero is never.

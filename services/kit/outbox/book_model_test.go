@@ -57,8 +57,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
 	cfg := testConfig()
 	cfg.RetryMax = 5 * time.Second
+	b := holding(cfg)
+	b.sweep = 10
 	return &world{
-		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), book: holding(cfg),
+		t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), book: b,
 		table: map[int64]row{}, written: map[int64][]int64{}, sent: map[int64][]int64{}, refused: map[int64]bool{},
 	}
 }
@@ -108,8 +110,8 @@ func (w *world) read() {
 		return
 	}
 	q := w.book.begin(w.now)
-	found := map[destination]map[int16]int{}
 	h := haul{cut: map[destination]bool{}}
+	found := map[destination]*[Shards]int{}
 	for id := int64(1); id <= w.lastID; id++ {
 		r, there := w.table[id]
 		if !there || !q.covers(int(r.shard)) || slices.Contains(q.full, r.to()) ||
@@ -117,11 +119,16 @@ func (w *world) read() {
 			continue
 		}
 		if found[r.to()] == nil {
-			found[r.to()] = map[int16]int{}
+			found[r.to()] = &[Shards]int{}
 		}
-		if found[r.to()][r.shard]++; found[r.to()][r.shard] <= q.limit {
+		found[r.to()][r.shard]++
+		if q.sweep || found[r.to()][r.shard] <= q.limit {
 			h.rows = append(h.rows, r)
 		}
+	}
+	if q.sweep && len(h.rows) > q.limit {
+		w.rng.Shuffle(len(h.rows), func(i, j int) { h.rows[i], h.rows[j] = h.rows[j], h.rows[i] })
+		h.rows = h.rows[:q.limit]
 	}
 	w.reading, w.snap = &q, h
 }

@@ -313,3 +313,26 @@ func TestBounds(t *testing.T) {
 		t.Error("there is room, and more to read")
 	}
 }
+
+// TestSweep reads on the cheap while it brings all that there is.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := holding(testConfig())
+	b.sweep = 3
+	if q := b.begin(now); q.sweep || !b.backlog() {
+		t.Error("nobody knows yet what there is")
+	}
+	feed(b, now, testRow(1, topic, "a"))
+	q := b.begin(now)
+	if !q.sweep || q.limit != 3 || b.backlog() {
+		t.Fatalf("%+v after a read that brought all", q)
+	}
+	b.admit(q, haul{rows: []row{testRow(3, topic, "b"), testRow(4, topic, "b"), testRow(5, topic, "c")}})
+	if got := heads(b.take(now)); !slices.Equal(got, []string{"Orders/a/1"}) {
+		t.Errorf("%v are sent after a sweep that may have left out row 2", got)
+	}
+	if q := b.begin(now); q.sweep || !b.backlog() {
+		t.Error("a sweep is not to follow one that brought as much as it can")
+	}
+}

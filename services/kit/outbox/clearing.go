@@ -6,6 +6,10 @@ import (
 )
 
 const (
+	// clearGap is the least time between two transactions of deletes, unless
+	// clearMany rows wait. What is not deleted yet is merely left out by reads.
+	clearGap  = 20 * time.Millisecond
+	clearMany = 500
 	// clearPause is the pause after rows could not be deleted.
 	clearPause = 200 * time.Millisecond
 	// lastTries bounds the tries to delete what was confirmed once the relay stops or
@@ -27,6 +31,9 @@ func (c *conductor) clear(work context.Context, now time.Time, stopping bool) {
 	if c.clearing != nil || now.Before(c.clearNot) || c.triesLeft == 0 {
 		return
 	}
+	if !stopping && now.Before(c.lastClear.Add(clearGap)) && c.book.done() < clearMany {
+		return
+	}
 	next := c.waiting
 	c.waiting = clearance{}
 	next.take(c.book)
@@ -42,7 +49,7 @@ func (c *conductor) clear(work context.Context, now time.Time, stopping bool) {
 	if stopping && len(c.flights) == 0 {
 		c.triesLeft--
 	}
-	c.clearing = &next
+	c.clearing, c.lastClear = &next, now
 	go func() { c.clears <- clearing{next, c.store.clear(work, limit, next)} }()
 }
 

@@ -35,6 +35,7 @@ type conductor struct {
 	lastRead  time.Time // when the last read began
 	lastTold  time.Time
 	readNot   time.Time // no read before, after one that failed
+	lastClear time.Time // when the last delete began
 	clearNot  time.Time // no delete before, after one that failed
 	triesLeft int
 	said      map[destination]time.Time
@@ -164,6 +165,9 @@ func (c *conductor) next(now time.Time, stopping bool) time.Duration {
 		}
 	}
 	earlier(c.clearNot)
+	if c.clearing == nil && (c.book.done() > 0 || !c.waiting.empty()) {
+		earlier(c.lastClear.Add(clearGap))
+	}
 	earlier(c.hurryAt)
 	if !stopping {
 		if c.reading == nil {
