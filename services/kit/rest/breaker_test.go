@@ -59,7 +59,7 @@ func TestBreakerOpensHalfOpensAndCloses(t *testing.T) {
 		}
 		state(2)
 
-		err := failure(get(t.Context(), t, c))
+		err := failed(t.Context(), t, c)
 		var f *fault.Error
 		if !errors.Is(err, rest.ErrBreakerOpen) || !errors.As(err, &f) || f.Kind != fault.Unavailable {
 			t.Fatalf("got %v, want an open breaker of kind Unavailable", err)

@@ -30,7 +30,7 @@ func TestBulkheadBoundsWhatIsInFlight(t *testing.T) {
 		}
 
 		start := time.Now()
-		err := failure(get(t.Context(), t, c))
+		err := failed(t.Context(), t, c)
 		if !errors.Is(err, rest.ErrBulkheadFull) || !fault.Is(err, fault.Unavailable) {
 			t.Errorf("got %v, want a full bulkhead of kind Unavailable", err)
 		}
@@ -99,7 +99,7 @@ func TestWaitingForRoomEndsWithTheCall(t *testing.T) {
 				ctx, cancel := tt.ctx(t.Context())
 				defer cancel()
 				start := time.Now()
-				err := failure(get(ctx, t, c))
+				err := failed(ctx, t, c)
 				if !fault.Is(err, fault.Unavailable) || tt.want != nil && !errors.Is(err, tt.want) {
 					t.Errorf("got %v", err)
 				}

@@ -135,7 +135,7 @@ func TestCallsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	refused := func(*http.Request) (*http.Response, error) { return nil, io.ErrClosedPipe }
 	c, _ := faked(transport(refused), once)
-	err := failure(get(t.Context(), t, c))
+	err := failed(t.Context(), t, c)
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Kind != fault.Unavailable || !errors.Is(err, io.ErrClosedPipe) {
 		t.Fatalf("got %v", err)
@@ -155,7 +155,7 @@ func TestARefusedConnectionIsUnavailable(t *testing.T) {
 	cfg.URL = "http://127.0.0.1:1"
 	c := rest.New(cfg, rest.Options{Name: "target"})
 	defer c.Close()
-	if err := failure(get(t.Context(), t, c)); !fault.Is(err, fault.Unavailable) {
+	if err := failed(t.Context(), t, c); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want kind Unavailable", err)
 	}
 }

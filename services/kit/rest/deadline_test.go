@@ -59,7 +59,7 @@ func TestAPassedDeadlineSendsNothing(t *testing.T) {
 	c, reg := faked(target)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	err := failure(get(ctx, t, c))
+	err := failed(ctx, t, c)
 	if !errors.Is(err, rest.ErrDeadline) || !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want a passed deadline of kind Unavailable", err)
 	}
@@ -77,7 +77,7 @@ func TestTheDeadlineEndsACall(t *testing.T) {
 		target := steps(hang)
 		c, _ := faked(target, func(c *rest.Config) { c.Timeout, c.Attempts = 2500*time.Millisecond, 10 })
 		start := time.Now()
-		err := failure(get(t.Context(), t, c))
+		err := failed(t.Context(), t, c)
 		if !errors.Is(err, context.DeadlineExceeded) || !fault.Is(err, fault.Unavailable) {
 			t.Errorf("got %v, want a deadline of kind Unavailable", err)
 		}

@@ -78,7 +78,7 @@ func TestAFailedPairIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		fails := after(30*time.Millisecond, 503)
-		target := steps(fails, fails, status(200))
+		target := steps([]transport{fails, fails, status(200)}...)
 		c, reg := faked(target, hedging)
 		if got := discard(get(t.Context(), t, c)); got != 200 {
 			t.Errorf("got %d", got)

@@ -129,8 +129,10 @@ func discard(resp *http.Response, err error) int {
 	return resp.StatusCode
 }
 
-// failure ends the use of an answer and returns the error in its place.
-func failure(resp *http.Response, err error) error {
+// failed makes a call that has no answer and returns its error.
+func failed(ctx context.Context, t *testing.T, c *rest.Client) error {
+	t.Helper()
+	resp, err := get(ctx, t, c)
 	_ = discard(resp, err)
 	return err
 }

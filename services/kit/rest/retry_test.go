@@ -236,7 +236,7 @@ func TestACallerThatGoesAwayEndsThePause(t *testing.T) {
 		start := time.Now()
 		target := steps(status(503, "Retry-After", "2"))
 		c, _ := faked(target)
-		err := failure(get(ctx, t, c))
+		err := failed(ctx, t, c)
 		if !errors.Is(err, context.Canceled) || !fault.Is(err, fault.Unavailable) {
 			t.Errorf("got %v, want a canceled call of kind Unavailable", err)
 		}
