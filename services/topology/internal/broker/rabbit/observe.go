@@ -41,13 +41,6 @@ func vhosts(want plan.Desired) map[string]bool {
 	return out
 }
 
-type definitions struct {
-	Queues    []queueJSON    `json:"queues"`
-	Exchanges []exchangeJSON `json:"exchanges"`
-	Bindings  []bindingJSON  `json:"bindings"`
-	Policies  []policyJSON   `json:"policies"`
-}
-
 type queueJSON struct {
 	Name       string         `json:"name,omitempty"`
 	Type       string         `json:"type,omitempty"`
@@ -83,36 +76,47 @@ type policyJSON struct {
 	Definition map[string]any `json:"definition"`
 }
 
+// lists are what a vhost holds.
+type lists struct {
+	queues    []queueJSON
+	exchanges []exchangeJSON
+	bindings  []bindingJSON
+	policies  []policyJSON
+}
+
 func (s *Session) vhost(ctx context.Context, name string) (*plan.Vhost, error) {
-	var all definitions
-	if err := s.do(ctx, call{method: http.MethodGet, path: []string{"definitions", name}, out: &all}); err != nil {
-		return nil, err
+	var all lists
+	for _, list := range []struct {
+		kind string
+		out  any
+	}{{"policies", &all.policies}, {"exchanges", &all.exchanges}, {"queues", &all.queues}, {"bindings", &all.bindings}} {
+		c := call{method: http.MethodGet, path: []string{list.kind, name}, query: "disable_stats=true", out: list.out}
+		if err := s.do(ctx, c); err != nil {
+			return nil, err
+		}
 	}
-	// The definitions leave out queues that do not outlive a restart, and say of
-	// none which policy applies.
-	var queues []queueJSON
-	err := s.do(ctx, call{method: http.MethodGet, path: []string{"queues", name}, query: "disable_stats=true", out: &queues})
-	if err != nil {
-		return nil, err
-	}
+	return all.vhost(name), nil
+}
+
+func (l *lists) vhost(name string) *plan.Vhost {
 	v := &plan.Vhost{
 		Exchanges: map[string]plan.Exchange{},
 		Queues:    map[string]plan.QueueState{},
 		Policies:  map[string]plan.Policy{},
 	}
-	for _, q := range queues {
+	for _, q := range l.queues {
 		v.Queues[q.Name] = plan.QueueState{Queue: q.queue(name), Policy: q.Policy}
 	}
-	for _, e := range all.Exchanges {
+	for _, e := range l.exchanges {
 		v.Exchanges[e.Name] = e.exchange(name)
 	}
-	for _, p := range all.Policies {
+	for _, p := range l.policies {
 		v.Policies[p.Name] = p.policy(name)
 	}
-	for _, b := range all.Bindings {
+	for _, b := range l.bindings {
 		v.Bindings = append(v.Bindings, b.binding(name))
 	}
-	return v, nil
+	return v
 }
 
 func (q queueJSON) queue(vhost string) plan.Queue {

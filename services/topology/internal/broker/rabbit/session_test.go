@@ -356,3 +356,18 @@ func TestNoBrokerOrNoRight(t *testing.T) {
 		t.Errorf("the AMQP port for the management port: %v", err)
 	}
 }
+
+// A policymaker with rights on one vhost is all that it takes.
+func TestLeastRight(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	user := servertest.Name(t)
+	s.http(http.MethodPut, "users/"+user, map[string]string{"password": "x y/#%", "tags": "policymaker"})
+	t.Cleanup(func() { s.http(http.MethodDelete, "users/"+user, nil) })
+	s.http(http.MethodPut, "permissions/"+s.vhost+"/"+user, map[string]string{"configure": ".*", "write": ".*", "read": ".*"})
+	limited := *s
+	limited.address.User, limited.address.Password = user, config.Secret("x y/#%")
+	limited.apply(object("Queue", "q", "  deadLetter: {}\n  retry: {delays: [1s]}\n"), plan.Safe)
+	limited.check("and takes back", limited.apply(object("Queue", "q", ""), plan.Destructive),
+		"update policy q.policy done", "delete queue q.dlq done", "delete queue q.retry.1s done", "delete exchange q.retry done")
+}
