@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"fmt"
 
 	"parley.sh/services/contract"
 	"parley.sh/services/inventory/internal/bus"
@@ -23,7 +24,7 @@ var spec []byte
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	seed, err := inventory.ReadSeed(cfg.Inventory.SeedFile)
 	if err != nil {
-		return err
+		return fmt.Errorf("INVENTORY_SEED_FILE: %w", err)
 	}
 	s, err := service.Open(cfg.Config, service.Options{
 		Name: contract.Inventory, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),

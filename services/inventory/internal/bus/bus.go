@@ -37,18 +37,10 @@ func Commands(once Once) message.Handler {
 		On(contract.UndoOrder{}.Type(), contract.Handle(undo)).Handle
 }
 
-// items merges what the contract allows once per product, in case a sender does not
-// hold to it.
 func items(in []contract.Item) []inventory.Item {
-	at := make(map[string]int, len(in))
-	var out []inventory.Item
-	for _, item := range in {
-		if i, ok := at[item.ProductID]; ok {
-			out[i].Quantity += item.Quantity
-			continue
-		}
-		at[item.ProductID] = len(out)
-		out = append(out, inventory.Item{ProductID: item.ProductID, Quantity: item.Quantity})
+	out := make([]inventory.Item, len(in))
+	for i, item := range in {
+		out[i] = inventory.Item{ProductID: item.ProductID, Quantity: item.Quantity}
 	}
 	return out
 }

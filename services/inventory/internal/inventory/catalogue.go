@@ -7,9 +7,10 @@ import "context"
 type Catalogue interface {
 	// Product returns a product, or NotFound.
 	Product(ctx context.Context, id string) (Product, error)
-	// Products returns up to limit products whose ids come after the given one.
+	// Products returns up to limit products whose ids come after the given one, in the
+	// order of their ids.
 	Products(ctx context.Context, after string, limit int) ([]Product, error)
-	// Put makes a product or sets its name, price and count on hand; a changed
-	// count is a movement. A count below what is reserved is a Conflict.
+	// Put makes a product, or sets one as Product.Set says, with its error; a changed
+	// count is recorded as a movement.
 	Put(ctx context.Context, p Product) (now Product, created bool, err error)
 }

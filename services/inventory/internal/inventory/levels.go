@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Republishing: every level is announced at least this often, so that a reader
-// with a stale value heals and silence means trouble. Each tick announces at most
-// one in spread of the levels, so that they spread evenly over the time.
+// Every level is announced once in this time, so that a reader with a stale value
+// heals and silence means trouble. Each tick announces the levels whose time has
+// come, but at most one in spread of all: after a pause, when the time of all has
+// come, they are spread over most of a minute again, and stay so.
 const (
 	RepublishEvery = time.Minute
 	tick           = time.Second

@@ -25,24 +25,29 @@ type Movement struct {
 	Reserved  int64
 }
 
+// Stock is by how much it changes what can be ordered: a pick takes what was
+// reserved, and leaves that as it is.
+func (m Movement) Stock() int64 { return m.OnHand - m.Reserved }
+
 // Movements returns what a movement of an order does to each of its items.
 func Movements(orderID string, m machine.Movement, items []Item) []Movement {
-	moves := make([]Movement, 0, len(items))
-	for _, item := range items {
-		move := Movement{ProductID: item.ProductID, OrderID: orderID, Kind: Kind(m)}
+	if m == machine.Still {
+		return nil
+	}
+	moves := make([]Movement, len(items))
+	for i, item := range items {
+		moves[i] = Movement{ProductID: item.ProductID, OrderID: orderID, Kind: Kind(m)}
 		switch m {
 		case machine.Reserve:
-			move.Reserved = item.Quantity
+			moves[i].Reserved = item.Quantity
 		case machine.Pick:
-			move.OnHand, move.Reserved = -item.Quantity, -item.Quantity
+			moves[i].OnHand, moves[i].Reserved = -item.Quantity, -item.Quantity
 		case machine.Release:
-			move.Reserved = -item.Quantity
+			moves[i].Reserved = -item.Quantity
 		case machine.TakeBack:
-			move.OnHand = item.Quantity
+			moves[i].OnHand = item.Quantity
 		case machine.Still:
-			continue
 		}
-		moves = append(moves, move)
 	}
 	return moves
 }

@@ -1,5 +1,7 @@
 package inventory
 
+import "parley.sh/services/kit/fault"
+
 // Money is an amount in the minor unit of its currency.
 type Money struct {
 	Minor    int64
@@ -20,36 +22,25 @@ type Product struct {
 // Stock is how many can be ordered.
 func (p Product) Stock() int64 { return p.OnHand - p.Reserved }
 
-// Item is a quantity of a product.
-type Item struct {
-	ProductID string `json:"productId"`
-	Quantity  int64  `json:"quantity"`
-}
-
-// Shortage is a product of which there was too little.
-type Shortage struct {
-	ProductID string
-	Requested int64
-	Available int64
-}
-
-// Shortages lists the items that the products, by id, cannot serve. A product that
-// is not there has none.
-func Shortages(items []Item, products map[string]Product) []Shortage {
-	var missing []Shortage
-	for _, item := range items {
-		if stock := products[item.ProductID].Stock(); stock < item.Quantity {
-			missing = append(missing, Shortage{item.ProductID, item.Quantity, stock})
-		}
+// After returns the product as a movement leaves it.
+func (p Product) After(m Movement) Product {
+	p.OnHand += m.OnHand
+	p.Reserved += m.Reserved
+	if m.Stock() != 0 {
+		p.Version++
 	}
-	return missing
+	return p
 }
 
-// ProductIDs lists the products of items.
-func ProductIDs(items []Item) []string {
-	ids := make([]string, len(items))
-	for i, item := range items {
-		ids[i] = item.ProductID
+// Set returns the product with the name, price and count on hand of another. A
+// count below what is reserved is a Conflict.
+func (p Product) Set(to Product) (Product, error) {
+	if to.OnHand < p.Reserved {
+		return p, fault.New(fault.Conflict, "onHand is below what orders have reserved")
 	}
-	return ids
+	if to.OnHand != p.OnHand || to.Price != p.Price {
+		p.Version++
+	}
+	p.Name, p.Price, p.OnHand = to.Name, to.Price, to.OnHand
+	return p, nil
 }

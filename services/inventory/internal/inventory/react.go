@@ -14,8 +14,7 @@ type Reservation struct {
 	Items   []Item
 }
 
-// Announcement is a fact about an order, to be published with the change that it
-// announces.
+// Announcement is a fact about an order.
 type Announcement struct {
 	Fact         machine.Fact
 	OrderID      string
@@ -24,22 +23,28 @@ type Announcement struct {
 	Shortages    []Shortage
 }
 
-// Transact runs fn in one transaction that takes effect at most once for the
-// message at hand. A repetition runs nothing and returns nil.
-type Transact func(ctx context.Context, fn func(context.Context, Tx) error) error
+// Change is what a message makes of a reservation: how it stands now, what moves,
+// at most once a product, and the fact that is published with it.
+type Change struct {
+	Reservation  Reservation
+	Movements    []Movement
+	Announcement Announcement
+}
+
+// Transact locks the order's row, which it makes if it is not there, and runs fn in
+// one transaction that takes effect at most once for the message at hand. For a
+// repetition it runs nothing and returns nil. It may return Unavailable, and Invalid
+// for a message too old to tell whether it has been handled.
+type Transact func(ctx context.Context, orderID string, fn func(context.Context, Tx, Reservation) error) error
 
 // Tx is what a reaction may do inside its transaction. Every method may return
 // Unavailable.
 type Tx interface {
-	// Reservation makes the order's row if it is not there, and locks it.
-	Reservation(ctx context.Context, orderID string) (Reservation, error)
 	// Products locks products in the order of their ids. Unknown ones are absent.
 	Products(ctx context.Context, ids []string) (map[string]Product, error)
-	// Save writes the reservation, applies the movements and announces the levels
-	// that they change.
-	Save(ctx context.Context, r Reservation, moves []Movement) error
-	// Announce publishes a fact when the transaction commits.
-	Announce(ctx context.Context, a Announcement) error
+	// Save writes a change, and announces it and the levels that it moves when the
+	// transaction commits. It is called once.
+	Save(ctx context.Context, c Change) error
 }
 
 // Placed is the part of OrderPlacedEvent that inventory acts on.
@@ -51,18 +56,18 @@ type Placed struct {
 
 // Place reserves all items of an order, or none.
 func Place(ctx context.Context, transact Transact, o Placed) error {
-	return transact(ctx, func(ctx context.Context, tx Tx) error {
-		r, err := tx.Reservation(ctx, o.OrderID)
-		if err != nil || r.State != machine.None {
-			return err
+	return transact(ctx, o.OrderID, func(ctx context.Context, tx Tx, r Reservation) error {
+		if r.State != machine.None {
+			return nil
 		}
-		products, err := tx.Products(ctx, ProductIDs(o.Items))
+		items := Merge(o.Items)
+		products, err := tx.Products(ctx, ProductIDs(items))
 		if err != nil {
 			return err
 		}
-		missing := Shortages(o.Items, products)
+		missing := Shortages(items, products)
 		d := machine.OnPlaced(r.State, func() bool { return len(missing) == 0 })
-		r.Items = o.Items
+		r.Items = items
 		return save(ctx, tx, r, d, Announcement{OrderVersion: o.Version, Shortages: missing})
 	})
 }
@@ -88,11 +93,7 @@ func Undo(ctx context.Context, transact Transact, c Command) error {
 func react(
 	ctx context.Context, transact Transact, c Command, decide func(machine.State) (machine.Decision, error),
 ) error {
-	return transact(ctx, func(ctx context.Context, tx Tx) error {
-		r, err := tx.Reservation(ctx, c.OrderID)
-		if err != nil {
-			return err
-		}
+	return transact(ctx, c.OrderID, func(ctx context.Context, tx Tx, r Reservation) error {
 		d, err := decide(r.State)
 		if err != nil {
 			return fmt.Errorf("decide about order %s: %w", c.OrderID, err)
@@ -107,15 +108,13 @@ func save(ctx context.Context, tx Tx, r Reservation, d machine.Decision, a Annou
 		return nil
 	}
 	r.State = d.State
-	if err := tx.Save(ctx, r, Movements(r.OrderID, d.Movement, r.Items)); err != nil {
-		return fmt.Errorf("save order %s: %w", r.OrderID, err)
-	}
 	a.Fact, a.OrderID = d.Fact, r.OrderID
 	if d.Movement != machine.Still {
 		a.Items = r.Items
 	}
-	if err := tx.Announce(ctx, a); err != nil {
-		return fmt.Errorf("announce %s of order %s: %w", d.Fact, r.OrderID, err)
+	moves := Movements(r.OrderID, d.Movement, r.Items)
+	if err := tx.Save(ctx, Change{Reservation: r, Movements: moves, Announcement: a}); err != nil {
+		return fmt.Errorf("save %s of order %s: %w", d.Fact, r.OrderID, err)
 	}
 	return nil
 }

@@ -9,58 +9,61 @@ import (
 	"parley.sh/services/contract"
 	"parley.sh/services/inventory/internal/inventory"
 	"parley.sh/services/inventory/machine"
-	"parley.sh/services/kit/outbox"
+	"parley.sh/services/kit/inbox"
+	"parley.sh/services/kit/message"
 )
 
-// Reservation implements inventory.Tx. The row is made before it is locked: a lock
-// on a row that is not there locks nothing.
-func (t *tx) Reservation(ctx context.Context, orderID string) (inventory.Reservation, error) {
-	r := inventory.Reservation{OrderID: orderID}
+// item is an item in the column items.
+type item struct {
+	ProductID string `json:"productId"`
+	Quantity  int64  `json:"quantity"`
+}
+
+// once makes the order's row if it is not there, locks it and notes the message. The
+// row is made first: a lock on a row that is not there locks nothing.
+func (t *tx) once(ctx context.Context, orderID string, m message.Message) (r inventory.Reservation, fresh bool, err error) {
+	r.OrderID = orderID
+	var items []item
 	batch := &pgx.Batch{}
 	batch.Queue(`INSERT INTO reservation (order_id) VALUES ($1) ON CONFLICT DO NOTHING`, orderID)
 	batch.Queue(`SELECT state, items FROM reservation WHERE order_id = $1 FOR UPDATE`, orderID).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&r.State, &r.Items) })
-	if err := t.SendBatch(ctx, batch).Close(); err != nil {
-		return r, fmt.Errorf("lock order %s: %w", orderID, err)
-	}
-	return r, nil
-}
-
-// Save implements inventory.Tx.
-func (t *tx) Save(ctx context.Context, r inventory.Reservation, moves []inventory.Movement) error {
-	items := r.Items
-	if items == nil {
-		items = []inventory.Item{}
-	}
-	_, err := t.Exec(ctx, `UPDATE reservation SET state = $2, items = $3, updated_at = $4 WHERE order_id = $1`,
-		r.OrderID, r.State, items, t.store.now())
+		QueryRow(func(row pgx.Row) error { return row.Scan(&r.State, &items) })
+	noted, err := inbox.Queue(batch, Consumer, m)
 	if err != nil {
-		return fmt.Errorf("update the reservation: %w", err)
+		return r, false, err
 	}
-	return t.move(ctx, moves)
+	if err := t.send(ctx, batch); err != nil {
+		return r, false, fmt.Errorf("lock order %s: %w", orderID, err)
+	}
+	for _, i := range items {
+		r.Items = append(r.Items, inventory.Item{ProductID: i.ProductID, Quantity: i.Quantity})
+	}
+	fresh, err = noted.Fresh(ctx, t.Tx)
+	return r, fresh, err
 }
 
-// Announce implements inventory.Tx.
-func (t *tx) Announce(ctx context.Context, a inventory.Announcement) error {
-	p, err := payload(a)
+// Save implements inventory.Tx, in one round trip.
+func (t *tx) Save(ctx context.Context, c inventory.Change) error {
+	fact, err := payload(c.Announcement)
 	if err != nil {
 		return err
 	}
-	return t.publish(ctx, p)
-}
-
-// publish leaves payloads in the outbox of the transaction.
-func (t *tx) publish(ctx context.Context, payloads ...contract.Payload) error {
-	for _, p := range payloads {
-		m, err := contract.NewMessage(p, t.store.newID(), t.store.now())
-		if err != nil {
-			return err
-		}
-		if err := outbox.Add(ctx, t.Tx, m); err != nil {
-			return fmt.Errorf("publish %s: %w", p.Type(), err)
-		}
+	levels, err := t.levels(ctx, c.Movements)
+	if err != nil {
+		return err
 	}
-	return nil
+	items := make([]item, len(c.Reservation.Items))
+	for i, it := range c.Reservation.Items {
+		items[i] = item{ProductID: it.ProductID, Quantity: it.Quantity}
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`UPDATE reservation SET state = $2, items = $3, updated_at = $4 WHERE order_id = $1`,
+		c.Reservation.OrderID, c.Reservation.State, items, t.store.now())
+	t.move(batch, c.Movements)
+	if err := t.publish(ctx, batch, append(levels, fact)...); err != nil {
+		return err
+	}
+	return t.send(ctx, batch)
 }
 
 func payload(a inventory.Announcement) (contract.Payload, error) {

@@ -1,15 +1,20 @@
 // Package store keeps the inventory in PostgreSQL.
+//
+// The locks of a transaction come in one order, so that no two wait for each other:
+// the order's row, the message's entry in the inbox, products by their ids.
 package store
 
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"parley.sh/services/contract"
 	"parley.sh/services/inventory/internal/inventory"
 	"parley.sh/services/kit/inbox"
 	"parley.sh/services/kit/message"
@@ -43,25 +48,14 @@ func New(db *postgres.DB, wake func()) *Store {
 	return &Store{db: db, now: time.Now, newID: func() string { return uuid.Must(uuid.NewV7()).String() }, wake: wake}
 }
 
-// Once returns the transaction of the message m: it takes effect at most once.
-func (s *Store) Once(m message.Message) inventory.Transact {
-	return func(ctx context.Context, fn func(context.Context, inventory.Tx) error) error {
-		return s.tx(ctx, func(ctx context.Context, t *tx) error {
-			fresh, err := inbox.Once(ctx, t.Tx, Consumer, m)
-			if err != nil || !fresh {
-				return err
-			}
-			return fn(ctx, t)
-		})
-	}
-}
-
-// tx runs fn in a transaction and wakes the relay after it.
+// tx runs fn in a transaction, and wakes the relay if it published something.
 func (s *Store) tx(ctx context.Context, fn func(context.Context, *tx) error) error {
+	t := &tx{store: s, locked: map[string]inventory.Product{}}
 	err := s.db.Tx(ctx, func(ctx context.Context, pg pgx.Tx) error {
-		return fn(ctx, &tx{Tx: pg, store: s})
+		t.Tx = pg
+		return fn(ctx, t)
 	})
-	if err == nil {
+	if err == nil && t.published {
 		s.wake()
 	}
 	return err
@@ -71,4 +65,44 @@ func (s *Store) tx(ctx context.Context, fn func(context.Context, *tx) error) err
 type tx struct {
 	pgx.Tx
 	store *Store
+	// locked are the products that the transaction has locked, as it read them.
+	locked    map[string]inventory.Product
+	published bool
+}
+
+// publish leaves payloads in the outbox, with the statements of batch.
+func (t *tx) publish(ctx context.Context, batch *pgx.Batch, payloads ...contract.Payload) error {
+	for _, p := range payloads {
+		m, err := contract.NewMessage(p, t.store.newID(), t.store.now())
+		if err != nil {
+			return err
+		}
+		if err := outbox.Queue(ctx, batch, m); err != nil {
+			return fmt.Errorf("publish %s: %w", p.Type(), err)
+		}
+		t.published = true
+	}
+	return nil
+}
+
+// send sends a batch, if there is anything in it, and returns the first error of its
+// statements.
+func (t *tx) send(ctx context.Context, batch *pgx.Batch) error {
+	if batch.Len() == 0 {
+		return nil
+	}
+	return t.SendBatch(ctx, batch).Close()
+}
+
+// Once returns the transaction of the message m.
+func (s *Store) Once(m message.Message) inventory.Transact {
+	return func(ctx context.Context, orderID string, fn func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+		return s.tx(ctx, func(ctx context.Context, t *tx) error {
+			r, fresh, err := t.once(ctx, orderID, m)
+			if err != nil || !fresh {
+				return err
+			}
+			return fn(ctx, t, r)
+		})
+	}
 }

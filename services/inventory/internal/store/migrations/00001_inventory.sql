@@ -1,6 +1,6 @@
 -- +goose Up
 CREATE TABLE product (
-    id             text   PRIMARY KEY,
+    id             text   COLLATE "C" PRIMARY KEY,
     name           text   NOT NULL,
     price_minor    bigint NOT NULL CHECK (price_minor > 0),
     currency       text   NOT NULL,
@@ -8,9 +8,9 @@ CREATE TABLE product (
     reserved       bigint NOT NULL DEFAULT 0 CHECK (reserved BETWEEN 0 AND on_hand),
     version        bigint NOT NULL DEFAULT 1,
     -- When the level was last published, so that every level is published once a minute.
+    -- Not indexed: levels change all the time, and this keeps their updates heap-only.
     published_at   timestamptz NOT NULL
-) WITH (fillfactor = 70); -- levels change all the time: room for heap-only updates
-CREATE INDEX product_published_at ON product (published_at);
+) WITH (fillfactor = 70);
 
 CREATE TABLE reservation (
     order_id   uuid  PRIMARY KEY,

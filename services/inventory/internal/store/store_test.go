@@ -1,0 +1,548 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"parley.sh/services/contract"
+	"parley.sh/services/inventory/internal/inventory"
+	"parley.sh/services/inventory/internal/store"
+	"parley.sh/services/inventory/internal/store/storetest"
+	"parley.sh/services/inventory/machine"
+	"parley.sh/services/kit/config"
+	"parley.sh/services/kit/fault"
+	"parley.sh/services/kit/message"
+	"parley.sh/services/kit/postgres"
+	"parley.sh/services/kit/servertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a store on a database of the test's own.
+type bench struct {
+	*store.Store
+	t     *testing.T
+	db    *postgres.DB
+	woken atomic.Int64
+}
+
+func open(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, db: openURL(t, servertest.Database(t), 16)}
+	if err := b.db.Migrator(store.Migrations()...).Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.Store = store.New(b.db, func() { b.woken.Add(1) })
+	return b
+}
+
+func openURL(t *testing.T, url string, conns int32) *postgres.DB {
+	t.Helper()
+	db, err := postgres.Open(postgres.Config{
+		URL: config.Secret(url), MaxConns: conns, ConnectTimeout: 30 * time.Second, AcquireTimeout: time.Minute,
+		StatementTimeout: time.Minute, IdleInTransactionTimeout: time.Minute,
+	}, postgres.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	servertest.Database(t) // skips here rather than in every part
+	storetest.Run(t, func(t *testing.T) storetest.Store { t.Helper(); return open(t) })
+}
+
+// seed fills the catalogue with n products of that count, and forgets that they
+// were announced.
+func (b *bench) seed(n int, onHand int64) {
+	b.t.Helper()
+	products := make([]inventory.Product, n)
+	for i := range products {
+		products[i] = storetest.Product(i, onHand)
+	}
+	if _, err := b.Seed(b.t.Context(), products); err != nil {
+		b.t.Fatal(err)
+	}
+	b.published()
+}
+
+// published returns what the outbox holds, in its order, and empties it.
+func (b *bench) published() []message.Message {
+	b.t.Helper()
+	rows, _ := b.db.Query(b.t.Context(), `WITH gone AS (DELETE FROM outbox RETURNING *)
+		SELECT type, key, broker, name, source, subject, message_id, data FROM gone ORDER BY id`)
+	messages, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m message.Message, err error) {
+		err = row.Scan(&m.Type, &m.Key, &m.To.Broker, &m.To.Name, &m.Source, &m.Subject, &m.ID, &m.Data)
+		return m, err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return messages
+}
+
+// query returns one number.
+func (b *bench) query(sql string, args ...any) (n int64) {
+	b.t.Helper()
+	if err := b.db.QueryRow(b.t.Context(), sql, args...).Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// conserved checks that the counts of every product are the sums of its movements,
+// and that none is negative.
+func (b *bench) conserved() {
+	b.t.Helper()
+	if n := b.query(`SELECT count(*) FROM product p LEFT JOIN (
+			SELECT product_id, sum(on_hand) AS on_hand, sum(reserved) AS reserved FROM movement GROUP BY product_id
+		) m ON m.product_id = p.id
+		WHERE p.on_hand <> coalesce(m.on_hand, 0) OR p.reserved <> coalesce(m.reserved, 0)
+			OR p.reserved < 0 OR p.on_hand < p.reserved`); n != 0 {
+		b.t.Errorf("%d products are not the sums of their movements", n)
+	}
+}
+
+func placed(id string, items ...inventory.Item) inventory.Placed {
+	return inventory.Placed{OrderID: id, Version: 1, Items: items}
+}
+
+func item(n int, quantity int64) inventory.Item {
+	return inventory.Item{ProductID: storetest.Product(n, 0).ID, Quantity: quantity}
+}
+
+// A journey's movements, facts and levels are in the database and in the outbox,
+// each fact with its levels in one transaction, the levels first.
+func TestJourneyIsRecordedAndAnnounced(t *testing.T) {
+	t.Parallel()
+	b, id := open(t), storetest.OrderID()
+	b.seed(3, 10)
+	steps := []struct {
+		name string
+		do   func() error
+		want []string
+	}{
+		{"place", func() error {
+			return inventory.Place(t.Context(), b.Once(storetest.Message()), placed(id, item(2, 4), item(1, 3)))
+		}, []string{
+			"StockLevelChangedEvent p-02 v2 6", "StockLevelChangedEvent p-01 v2 7", "StockReservedEvent p-02:4 p-01:3",
+		}},
+		{"place again", func() error { return inventory.Place(t.Context(), b.Once(storetest.Message()), placed(id, item(0, 1))) }, nil},
+		{"fulfil", func() error {
+			return inventory.Fulfil(t.Context(), b.Once(storetest.Message()), inventory.Command{OrderID: id, OrderVersion: 2})
+		}, []string{
+			"StockPickedEvent p-02:4 p-01:3",
+		}},
+		{"undo", func() error {
+			return inventory.Undo(t.Context(), b.Once(storetest.Message()), inventory.Command{OrderID: id, OrderVersion: 3})
+		}, []string{
+			"StockLevelChangedEvent p-02 v3 10", "StockLevelChangedEvent p-01 v3 10", "StockReturnedEvent p-02:4 p-01:3",
+		}},
+		{"undo again", func() error {
+			return inventory.Undo(t.Context(), b.Once(storetest.Message()), inventory.Command{OrderID: id, OrderVersion: 3})
+		}, nil},
+	}
+	for _, step := range steps {
+		woken := b.woken.Load()
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		var got []string
+		for _, m := range b.published() {
+			got = append(got, describe(t, m))
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+		if woke := b.woken.Load() > woken; woke != (len(step.want) > 0) {
+			t.Errorf("%s: the relay was woken = %v", step.name, woke)
+		}
+		b.conserved()
+	}
+	if n := b.query(`SELECT count(*) FROM movement WHERE order_id = $1`, id); n != 6 {
+		t.Errorf("%d movements of the order, want 6", n)
+	}
+}
+
+// describe decodes a message by its contract and says what is in it.
+func describe(t *testing.T, m message.Message) string {
+	t.Helper()
+	if m.To.Broker != message.Kafka || m.Source != contract.Inventory || m.Key != m.Subject || m.ID == "" {
+		t.Errorf("%s is addressed %+v", m.Type, m)
+	}
+	if m.Type == "StockLevelChangedEvent" {
+		l, err := contract.Decode[contract.StockLevelChangedEvent](m)
+		if err != nil || m.To.Name != contract.TopicStock {
+			t.Errorf("%s to %s: %v", m.Type, m.To.Name, err)
+		}
+		return fmt.Sprintf("%s %s v%d %d", m.Type, l.ProductID, l.Version, l.Stock)
+	}
+	decode := map[string]func(message.Message) error{
+		"StockReservedEvent": decodes[contract.StockReservedEvent], "StockRejectedEvent": decodes[contract.StockRejectedEvent],
+		"StockPickedEvent": decodes[contract.StockPickedEvent], "StockReleasedEvent": decodes[contract.StockReleasedEvent],
+		"StockReturnedEvent": decodes[contract.StockReturnedEvent],
+	}[m.Type]
+	if err := decode(m); err != nil || m.To.Name != contract.TopicInventory {
+		t.Errorf("%s to %s: %v", m.Type, m.To.Name, err)
+	}
+	var e struct {
+		Items     []contract.Item
+		Shortages []contract.Shortage
+	}
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		t.Fatal(err)
+	}
+	text := m.Type
+	for _, i := range e.Items {
+		text += fmt.Sprintf(" %s:%d", i.ProductID, i.Quantity)
+	}
+	for _, s := range e.Shortages {
+		text += fmt.Sprintf(" %s:%d/%d", s.ProductID, s.Available, s.Requested)
+	}
+	return text
+}
+
+func decodes[P contract.Payload](m message.Message) error {
+	_, err := contract.Decode[P](m)
+	return err
+}
+
+func TestRejectionMovesNothing(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.seed(3, 2)
+	err := inventory.Place(t.Context(), b.Once(storetest.Message()),
+		placed(storetest.OrderID(), item(0, 1), item(1, 3), inventory.Item{ProductID: "unknown", Quantity: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := b.published()
+	if len(messages) != 1 || describe(t, messages[0]) != "StockRejectedEvent p-01:2/3 unknown:0/1" {
+		t.Errorf("published %v", messages)
+	}
+	if n := b.query(`SELECT count(*) FROM movement WHERE order_id IS NOT NULL`); n != 0 {
+		t.Errorf("%d movements", n)
+	}
+	b.conserved()
+}
+
+// Fifty orders over the same products, named in opposite orders, each message
+// delivered twice, for less stock than they want: nobody deadlocks, no count goes
+// below zero, and each order has all of its items or none.
+func TestConcurrentOrdersOverTheSameProducts(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	const orders, products, stock = 50, 6, 30
+	b.seed(products, stock)
+	ids := make([]string, orders)
+	all(orders, func(n int) {
+		ids[n] = storetest.OrderID()
+		items := make([]inventory.Item, 0, products)
+		for p := range products {
+			items = append(items, item(p, 1))
+		}
+		if n%2 == 1 {
+			for i, j := 0, products-1; i < j; i, j = i+1, j-1 {
+				items[i], items[j] = items[j], items[i]
+			}
+		}
+		m := storetest.Message()
+		all(2, func(int) {
+			if err := inventory.Place(t.Context(), b.Once(m), placed(ids[n], items...)); err != nil {
+				t.Errorf("place: %v", err)
+			}
+		})
+	})
+	if n := b.query(`SELECT count(*) FROM reservation WHERE state = 'reserved'`); n != stock {
+		t.Errorf("%d orders are reserved, want %d", n, stock)
+	}
+	if n := b.query(`SELECT count(*) FROM product WHERE reserved <> $1 OR on_hand <> $1`, stock); n != 0 {
+		t.Errorf("%d products are not reserved to the last", n)
+	}
+	b.conserved()
+	b.end(ids)
+	b.risen(b.published(), products)
+}
+
+// end fulfils and undoes orders in any order, concurrently, with the catalogue being
+// set and republished meanwhile.
+func (b *bench) end(ids []string) {
+	b.t.Helper()
+	ctx := b.t.Context()
+	check := func(what string, err error) {
+		var unreachable *machine.UnreachableError
+		if err != nil && !errors.As(err, &unreachable) {
+			b.t.Errorf("%s: %v", what, err)
+		}
+	}
+	all(len(ids), func(n int) {
+		c := inventory.Command{OrderID: ids[n], OrderVersion: 2}
+		if rand.IntN(2) == 0 {
+			check("fulfil", inventory.Fulfil(ctx, b.Once(storetest.Message()), c))
+		}
+		check("undo", inventory.Undo(ctx, b.Once(storetest.Message()), c))
+		_, _, err := b.Put(ctx, storetest.Product(n%3, int64(30+n)))
+		check("put", err)
+		_, err = b.Republish(ctx, time.Now(), 2)
+		check("republish", err)
+	})
+	if n := b.query(`SELECT count(*) FROM product WHERE reserved <> 0`); n != 0 {
+		b.t.Errorf("%d products are still reserved", n)
+	}
+	b.conserved()
+}
+
+// risen checks that the levels of each product were left in the outbox in the order
+// of their versions, without a gap, and that the last is the product's own.
+func (b *bench) risen(messages []message.Message, products int) {
+	b.t.Helper()
+	last := map[string]contract.StockLevelChangedEvent{}
+	for _, m := range messages {
+		if m.Type != "StockLevelChangedEvent" {
+			continue
+		}
+		l, err := contract.Decode[contract.StockLevelChangedEvent](m)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		was, seen := last[l.ProductID]
+		if !seen {
+			was.Version = 1
+		}
+		if l.Version != was.Version+1 && (l.Version != was.Version || (seen && l != was)) {
+			b.t.Errorf("after version %d of %s came %d", was.Version, l.ProductID, l.Version)
+		}
+		last[l.ProductID] = l
+	}
+	for n := range products {
+		p, err := b.Product(b.t.Context(), storetest.Product(n, 0).ID)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if l := last[p.ID]; l.Version != p.Version || l.Stock != p.Stock() || l.Price.AmountMinor != p.Price.Minor {
+			b.t.Errorf("the last level announced is %+v of %+v", l, p)
+		}
+	}
+}
+
+// all runs fn for 0 to n-1 at once and waits for all.
+func all(n int, fn func(int)) {
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() { fn(i) })
+	}
+	running.Wait()
+}
+
+// Fulfilment and cancellation of one order at the same moment end in one of the two
+// legal ways, whichever is first.
+func TestConcurrentCommandsOfOneOrder(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.seed(2, 100)
+	all(10, func(int) {
+		id := storetest.OrderID()
+		if err := inventory.Place(t.Context(), b.Once(storetest.Message()), placed(id, item(0, 2), item(1, 1))); err != nil {
+			t.Error(err)
+		}
+		all(6, func(n int) {
+			do := inventory.Undo
+			if n%2 == 0 {
+				do = inventory.Fulfil
+			}
+			if err := do(t.Context(), b.Once(storetest.Message()), inventory.Command{OrderID: id, OrderVersion: 2}); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	if n := b.query(`SELECT count(*) FROM reservation WHERE state IN ('returned', 'released')`); n != 10 {
+		t.Errorf("%d orders are closed, want 10", n)
+	}
+	if n := b.query(`SELECT count(*) FROM outbox WHERE type IN ('StockReturnedEvent', 'StockReleasedEvent')`); n != 10 {
+		t.Errorf("%d closing facts, want 10", n)
+	}
+	if n := b.query(`SELECT sum(on_hand - reserved) FROM product`); n != 200 {
+		t.Errorf("the stock is %d, want 200", n)
+	}
+	b.conserved()
+}
+
+// A change by hand is a movement, and is announced.
+func TestPutIsARecordedMovement(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	p := storetest.Product(1, 5)
+	for _, onHand := range []int64{5, 5, 9, 0} {
+		p.OnHand = onHand
+		if _, _, err := b.Put(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		b.conserved()
+	}
+	var got []string
+	for _, m := range b.published() {
+		got = append(got, describe(t, m))
+	}
+	if diff := cmp.Diff([]string{
+		"StockLevelChangedEvent p-01 v1 5", "StockLevelChangedEvent p-01 v2 9", "StockLevelChangedEvent p-01 v3 0",
+	}, got); diff != "" {
+		t.Errorf("levels (-want +got):\n%s", diff)
+	}
+	if n := b.query(`SELECT count(*) FROM movement WHERE kind = 'adjust' AND order_id IS NULL`); n != 3 {
+		t.Errorf("%d movements, want 3", n)
+	}
+	p.Name = "with a NUL \x00"
+	if _, _, err := b.Put(t.Context(), p); !fault.Is(err, fault.Invalid) {
+		t.Errorf("text that cannot be kept: got %v, want Invalid", err)
+	}
+}
+
+// A large catalogue is seeded by two replicas at once, in opposite orders, and by
+// one again: every product once, with its movement and its level.
+func TestSeedByTwoReplicas(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	const products = 1200
+	var added atomic.Int64
+	all(2, func(replica int) {
+		list := make([]inventory.Product, products)
+		for i := range list {
+			n := i
+			if replica == 1 {
+				n = products - 1 - i
+			}
+			list[i] = inventory.Product{ID: fmt.Sprint(n), Name: "x", OnHand: 3, Price: inventory.Money{Minor: 1, Currency: "EUR"}}
+		}
+		for range 2 {
+			n, err := b.Seed(t.Context(), list)
+			if err != nil {
+				t.Error(err)
+			}
+			added.Add(int64(n))
+		}
+	})
+	if n := added.Load(); n != products {
+		t.Errorf("%d were added, want %d", n, products)
+	}
+	b.conserved()
+	if n := b.query(`SELECT count(DISTINCT key) FROM outbox WHERE type = 'StockLevelChangedEvent'`); n != products {
+		t.Errorf("%d levels, want %d", n, products)
+	}
+	if n := b.query(`SELECT count(*) FROM outbox`); n != products {
+		t.Errorf("%d messages, want %d", n, products)
+	}
+	if n := b.query(`SELECT count(*) FROM product WHERE version = 1 AND published_at BETWEEN now() - interval '2 minutes' AND now()`); n != products {
+		t.Errorf("%d products are as new, want %d", n, products)
+	}
+}
+
+// Republishing goes from the oldest on, leaves what others hold, and repeats the
+// level as it is.
+func TestRepublishTakesTheOldest(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.seed(6, 4)
+	age := func(n, minutes int) {
+		b.exec(`UPDATE product SET published_at = now() - make_interval(mins => $2) WHERE id = $1`, storetest.Product(n, 0).ID, minutes)
+	}
+	for n := range 6 {
+		age(n, 10+n)
+	}
+	age(3, 0)
+	err := b.db.Tx(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT FROM product WHERE id = 'p-05' FOR UPDATE`); err != nil {
+			return err
+		}
+		n, err := b.Republish(ctx, time.Now().Add(-time.Minute), 3)
+		if n != 3 {
+			t.Errorf("%d levels, want 3", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, m := range b.published() {
+		got[describe(t, m)] = true
+	}
+	if diff := cmp.Diff(map[string]bool{
+		"StockLevelChangedEvent p-04 v1 4": true, "StockLevelChangedEvent p-02 v1 4": true, "StockLevelChangedEvent p-01 v1 4": true,
+	}, got); diff != "" {
+		t.Errorf("levels (-want +got):\n%s", diff)
+	}
+	woken := b.woken.Load()
+	for range 2 { // the one that was held and the last of the old ones; then nothing
+		if _, err := b.Republish(t.Context(), time.Now().Add(-time.Minute), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(b.published()); n != 2 || b.woken.Load() != woken+1 {
+		t.Errorf("%d levels and the relay woken %d times, want 2 and once", n, b.woken.Load()-woken)
+	}
+}
+
+func (b *bench) exec(sql string, args ...any) {
+	b.t.Helper()
+	if _, err := b.db.Exec(b.t.Context(), sql, args...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// A message that the inbox cannot judge has no effect at all.
+func TestTooOldIsInvalid(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.seed(1, 4)
+	for name, at := range map[string]time.Time{"old": time.Now().AddDate(0, 0, -30), "ahead": time.Now().Add(24 * time.Hour), "none": {}} {
+		m := storetest.Message()
+		m.Time = at
+		err := inventory.Place(t.Context(), b.Once(m), placed(storetest.OrderID(), item(0, 1)))
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: got %v, want Invalid", name, err)
+		}
+	}
+	if n := b.query(`SELECT count(*) FROM reservation`); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+// Without the database every error says that trying again can help.
+func TestUnreachableDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	db := openURL(t, "postgres://nobody@127.0.0.1:1/none?sslmode=disable", 2)
+	s, ctx := store.New(db, func() {}), t.Context()
+	calls := map[string]func() error{
+		"place": func() error {
+			return inventory.Place(ctx, s.Once(storetest.Message()), placed(storetest.OrderID(), item(0, 1)))
+		},
+		"product":   func() error { _, err := s.Product(ctx, "1"); return err },
+		"products":  func() error { _, err := s.Products(ctx, "", 1); return err },
+		"put":       func() error { _, _, err := s.Put(ctx, storetest.Product(1, 1)); return err },
+		"seed":      func() error { _, err := s.Seed(ctx, []inventory.Product{storetest.Product(1, 1)}); return err },
+		"republish": func() error { _, err := s.Republish(ctx, time.Now(), 1); return err },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := call(); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("got %v, want Unavailable", err)
+			}
+		})
+	}
+}
