@@ -72,11 +72,24 @@ func TestConsumerWithoutServer(t *testing.T) {
 // TestCannotWork: a configuration that can never work ends Run.
 func TestCannotWork(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig([]string{"127.0.0.1:1"})
-	cfg.CAFile = "/nowhere"
-	c := NewConsumer(cfg, things, (&seen{}).handle, testOptions(t))
-	if err := c.Run(t.Context()); err == nil {
-		t.Error("Run goes on without the certificates it needs")
+	here := testConfig([]string{"127.0.0.1:1"})
+	noCertificates := here
+	noCertificates.CAFile = "/nowhere"
+	tests := map[string]struct {
+		cfg Config
+		c   ConsumerConfig
+	}{
+		"no certificates": {noCertificates, things},
+		"no group":        {here, ConsumerConfig{Topics: []string{"Things"}}},
+		"no topic":        {here, ConsumerConfig{Group: "group"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := NewConsumer(tc.cfg, tc.c, (&seen{}).handle, testOptions(t)).Run(t.Context()); err == nil {
+				t.Error("Run ends without an error")
+			}
+		})
 	}
 }
 

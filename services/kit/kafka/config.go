@@ -64,7 +64,7 @@ type Config struct {
 	// up to RetryMax.
 	RetryMin time.Duration `envconfig:"KAFKA_RETRY_MIN" default:"100ms"`
 	// RetryMax is the longest pause before a failed message is tried again.
-	RetryMax time.Duration `envconfig:"KAFKA_RETRY_MAX" default:"15s"`
+	RetryMax time.Duration `envconfig:"KAFKA_RETRY_MAX" default:"5s"`
 }
 
 // The SASL mechanisms.
@@ -130,6 +130,6 @@ func (c Config) withDefaults() Config {
 	c.MaxAhead = cmp.Or(c.MaxAhead, 100_000)
 	c.CommitInterval = cmp.Or(c.CommitInterval, 200*time.Millisecond)
 	c.RetryMin = cmp.Or(c.RetryMin, 100*time.Millisecond)
-	c.RetryMax = cmp.Or(c.RetryMax, 15*time.Second)
+	c.RetryMax = cmp.Or(c.RetryMax, 5*time.Second)
 	return c
 }

@@ -49,6 +49,9 @@ func (c *Consumer) Err() error { return c.state.get() }
 // ctx, commits, and leaves the group, so that others take over at once. It fails
 // at once if the configuration cannot work and never otherwise. Call it once.
 func (c *Consumer) Run(ctx context.Context) error {
+	if c.consumer.Group == "" || len(c.consumer.Topics) == 0 {
+		return errNothingToConsume
+	}
 	opened, err := c.cfg.open()
 	if err != nil {
 		return err
@@ -141,7 +144,10 @@ const (
 	maxJoinPause = 5 * time.Second
 )
 
-var errSessionEnded = errors.New("the group's session ended")
+var (
+	errSessionEnded     = errors.New("the group's session ended")
+	errNothingToConsume = errors.New("a consumer needs a group and at least one topic")
+)
 
 // session is one membership; it returns why it ended.
 func (r *running) session(ctx context.Context) error {

@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/IBM/sarama"
@@ -80,6 +82,31 @@ func TestDecodeRefuses(t *testing.T) {
 	if !fault.Is(err, fault.Invalid) {
 		t.Errorf("err = %v, want Invalid", err)
 	}
+}
+
+// FuzzDecode: whatever a record holds, decode ends with a message or with Invalid,
+// and a record that is detached from its batch decodes to the same.
+func FuzzDecode(f *testing.F) {
+	f.Add("ce_id", []byte("1"), "ce_type", []byte("T"), []byte("key"), []byte("{}"))
+	f.Add("ce_id", []byte(nil), "ce_id", []byte("2"), []byte(nil), []byte(nil))
+	f.Fuzz(func(t *testing.T, name string, value []byte, other string, text, key, data []byte) {
+		r := &sarama.ConsumerMessage{Topic: "Things", Key: key, Value: data}
+		whole := testMessage("Things", "key").Attributes(message.KafkaPrefix)
+		for _, attribute := range slices.Sorted(maps.Keys(whole)) {
+			r.Headers = append(r.Headers, &sarama.RecordHeader{Key: []byte(attribute), Value: []byte(whole[attribute])})
+		}
+		r.Headers = append(r.Headers,
+			&sarama.RecordHeader{Key: []byte(name), Value: value}, &sarama.RecordHeader{Key: []byte(other), Value: text})
+		m, err := decode(r)
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			t.Fatalf("err = %v, want Invalid", err)
+		}
+		detach(r)
+		again, _ := decode(r)
+		if diff := cmp.Diff(m, again); diff != "" {
+			t.Fatalf("message changed when it was detached:\n%s", diff)
+		}
+	})
 }
 
 func TestClassify(t *testing.T) {
