@@ -17,6 +17,13 @@ import (
 	"parley.sh/services/kit/rest"
 )
 
+// check is Check of an answer that was read.
+func check(code int, body []byte, header ...string) error {
+	resp := reply(code, "", header...)
+	defer func() { _ = resp.Body.Close() }()
+	return rest.Check(resp, body, nil)
+}
+
 func TestKindsOfStatus(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]fault.Kind{
@@ -31,7 +38,7 @@ func TestKindsOfStatus(t *testing.T) {
 		501: fault.Internal, 505: fault.Internal,
 		100: fault.Internal, 301: fault.Internal, 304: fault.Internal,
 	} {
-		err := rest.Check(reply(code, ""), nil, nil)
+		err := check(code, nil)
 		if err == nil || fault.KindOf(err) != want {
 			t.Errorf("%d: got %v of kind %v, want %v", code, err, fault.KindOf(err), want)
 		}
@@ -41,7 +48,7 @@ func TestKindsOfStatus(t *testing.T) {
 		}
 	}
 	for _, code := range []int{200, 201, 202, 204, 299} {
-		if err := rest.Check(reply(code, ""), nil, nil); err != nil {
+		if err := check(code, nil); err != nil {
 			t.Errorf("%d: got %v", code, err)
 		}
 	}
@@ -98,7 +105,7 @@ func TestTheTargetsOwnAccountIsRead(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := rest.Check(reply(400, tt.body, "Content-Type", tt.media), []byte(tt.body), nil)
+			err := check(400, []byte(tt.body), "Content-Type", tt.media)
 			var p *rest.Problem
 			if !errors.As(err, &p) {
 				t.Fatalf("no problem in %v", err)
@@ -121,12 +128,12 @@ func TestRetryAfterOfAnAnswer(t *testing.T) {
 		"Mon, 02 Jan 2006 15:04:05 GMT": 0,
 	} {
 		var f *fault.Error
-		if err := rest.Check(reply(503, "", "Retry-After", value), nil, nil); !errors.As(err, &f) || f.RetryAfter != want {
+		if err := check(503, nil, "Retry-After", value); !errors.As(err, &f) || f.RetryAfter != want {
 			t.Errorf("%q: got %v, want %v", value, f.RetryAfter, want)
 		}
 	}
 	var f *fault.Error
-	if errors.As(rest.Check(reply(400, "", "Retry-After", "7"), nil, nil), &f); f.RetryAfter != 0 {
+	if errors.As(check(400, nil, "Retry-After", "7"), &f); f.RetryAfter != 0 {
 		t.Errorf("an invalid request has retry after %v", f.RetryAfter)
 	}
 }
@@ -165,7 +172,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add(503, "application/json; q", "Mon, 02 Jan 2006 15:04:05 GMT", []byte(`{"errors":null}`))
 	f.Add(204, "", "", []byte(nil))
 	f.Fuzz(func(t *testing.T, code int, media, after string, body []byte) {
-		err := rest.Check(reply(code, "", "Content-Type", media, "Retry-After", after), body, nil)
+		err := check(code, body, "Content-Type", media, "Retry-After", after)
 		if (err == nil) != (code >= 200 && code < 300) {
 			t.Fatalf("%d: got %v", code, err)
 		}

@@ -255,7 +255,8 @@ func TestWhatCannotBeSentIsNotTried(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Do(req); !fault.Is(err, fault.Internal) || err == nil {
+		resp, err := c.Do(req)
+		if discard(resp, err) != 0 || !fault.Is(err, fault.Internal) {
 			t.Errorf("%s: got %v, want an error of kind Internal", url, err)
 		}
 	}
