@@ -16,7 +16,7 @@ type metrics struct {
 	aside               prometheus.Gauge
 	shards              prometheus.Gauge
 	parked              *prometheus.GaugeVec
-	lost                prometheus.Counter
+	lost, reads         prometheus.Counter
 }
 
 var byDestination = []string{"broker", "destination"}
@@ -60,6 +60,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "outbox_parked_keys",
 			Help: "Keys whose message failed by itself and which wait for their next try.",
 		}, byDestination)),
+		reads: register(reg, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "outbox_reads_total",
+			Help: "Looks at the table for rows to publish.",
+		})),
 		lost: register(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "outbox_sessions_lost_total",
 			Help: "Times that this replica lost its shards, or could not ask for any.",

@@ -42,6 +42,7 @@ func (c *conductor) read(work context.Context, now time.Time) {
 		return
 	}
 	c.reading = &q
+	c.relay.metrics.reads.Inc()
 	go func() {
 		h, err := c.store.read(work, q, c.relay.cfg.BufferBytes)
 		c.reads <- readResult{q, h, err}
@@ -66,6 +67,7 @@ func (c *conductor) admit(ctx context.Context, r readResult) {
 		c.book.admit(r.request, r.haul)
 	default:
 		c.pause = min(2*c.pause, c.relay.cfg.PollMax)
+		c.book.admit(r.request, r.haul) // nothing is news too: there is no backlog
 	}
 	c.readAt = now.Add(c.pause)
 }

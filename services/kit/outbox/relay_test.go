@@ -44,6 +44,26 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// TestIdle lets a relay find nothing: it looks again when it is woken or its pause is
+// over, and not before.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	ctx, db := open(t)
+	cfg := Defaults()
+	cfg.PollMin, cfg.PollMax = time.Hour, time.Hour
+	relay := newRelay(t, db, cfg, only(&recorder{}))
+	runRelay(ctx, t, relay)
+	reads := func() float64 { return testutil.ToFloat64(relay.metrics.reads) }
+	for range 3 {
+		seen := reads()
+		relay.Wake()
+		eventually(ctx, t, "the relay looks", func() bool { return reads() > seen })
+	}
+	if n := reads(); n > 12 {
+		t.Errorf("%v looks at an empty table for three wakes", n)
+	}
+}
+
 // TestOrder relays rows of few keys past a broker that fails in every way.
 func TestOrder(t *testing.T) {
 	t.Parallel()
