@@ -59,8 +59,12 @@ func TestIdle(t *testing.T) {
 		relay.Wake()
 		eventually(ctx, t, "the relay looks", func() bool { return reads() > seen })
 	}
+	const queries = 300 // a clock that runs as fast as the database does
+	for range queries {
+		count(ctx, t, db, "outbox")
+	}
 	if n := reads(); n > 12 {
-		t.Errorf("%v looks at an empty table for three wakes", n)
+		t.Errorf("%v looks at an empty table for three wakes, beside %d queries", n, queries)
 	}
 }
 
