@@ -181,7 +181,7 @@ func (c *Consumer) once(ctx, work context.Context, s *session) error {
 		c.careful = false
 	}
 	c.finishing.Go(func() { sub.finish(work) })
-	return context.Cause(sub.life)
+	return sub.why()
 }
 
 // take hands out deliveries while there are workers for them, a careful consumer one

@@ -64,7 +64,7 @@ func (c *Consumer) insist(ctx context.Context, sub *subscription, i *item, err e
 func (c *Consumer) publish(ctx context.Context, sub *subscription, i *item) error {
 	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
 	defer cancel()
-	defer context.AfterFunc(sub.life, cancel)()
+	defer sub.onEnd(cancel)()
 	once := *i
 	once.lane = c.retry.laneOf("")
 	c.retry.send(ctx, []*item{&once})

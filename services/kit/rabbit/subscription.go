@@ -108,6 +108,12 @@ func (sub *subscription) watch(closed <-chan *amqp.Error, cancelled <-chan strin
 // ended reports whether the broker gives no more.
 func (sub *subscription) ended() bool { return sub.life.Err() != nil }
 
+// why returns the cause of its end, nil before.
+func (sub *subscription) why() error { return context.Cause(sub.life) }
+
+// onEnd calls f when the broker gives no more, unless stop is called before.
+func (sub *subscription) onEnd(f func()) (stop func() bool) { return context.AfterFunc(sub.life, f) }
+
 // stopping reports whether the consumer was told to take no more.
 func (sub *subscription) stopping() bool {
 	select {
