@@ -7,8 +7,8 @@
 //	})
 //	relay.Wake()
 //
-// Add writes a row; a Relay in every replica publishes rows and deletes what their
-// broker confirmed.
+// Add writes a row, and Queue does so in a batch of the caller's; a Relay in every
+// replica publishes rows and deletes what their broker confirmed.
 //
 // What it promises:
 //
