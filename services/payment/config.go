@@ -5,6 +5,8 @@ import (
 	"parley.sh/services/kit/service"
 )
 
+//go:generate go run parley.sh/hack/configdoc .
+
 // Config is the configuration of the payment service.
 type Config struct {
 	service.Config

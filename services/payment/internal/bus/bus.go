@@ -11,13 +11,13 @@ import (
 )
 
 // For gives the transactions of a message.
-type For func(m message.Message) payment.Transact
+type For func(m message.Message) payment.Transactions
 
 // Orders handles the topic Orders. Payment acts on placed orders alone: what
 // becomes of them it is told by commands.
-func Orders(h payment.Handler, transact For) message.Handler {
+func Orders(h payment.Handler, transactions For) message.Handler {
 	placed := func(ctx context.Context, m message.Message, e contract.OrderPlacedEvent) error {
-		return h.Place(ctx, transact(m), payment.Placed{
+		return h.Place(ctx, transactions(m), payment.Placed{
 			OrderID: e.OrderID, Version: e.Version, Token: e.Token,
 			Amount: payment.Money{Minor: e.Amount.AmountMinor, Currency: e.Amount.Currency},
 		})
@@ -28,12 +28,12 @@ func Orders(h payment.Handler, transact For) message.Handler {
 }
 
 // Commands handles PaymentQueue.
-func Commands(h payment.Handler, transact For) message.Handler {
+func Commands(h payment.Handler, transactions For) message.Handler {
 	fulfil := func(ctx context.Context, m message.Message, c contract.FulfilOrder) error {
-		return h.Fulfil(ctx, transact(m), payment.Command{OrderID: c.OrderID, OrderVersion: c.OrderVersion})
+		return h.Fulfil(ctx, transactions(m), payment.Command{OrderID: c.OrderID, OrderVersion: c.OrderVersion})
 	}
 	undo := func(ctx context.Context, m message.Message, c contract.UndoOrder) error {
-		return h.Undo(ctx, transact(m), payment.Command{OrderID: c.OrderID, OrderVersion: c.OrderVersion})
+		return h.Undo(ctx, transactions(m), payment.Command{OrderID: c.OrderID, OrderVersion: c.OrderVersion})
 	}
 	return message.NewRouter().
 		On(contract.FulfilOrder{}.Type(), contract.Handle(fulfil)).

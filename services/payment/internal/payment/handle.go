@@ -7,27 +7,32 @@ import (
 	"parley.sh/services/payment/machine"
 )
 
-// Transact runs fn in one transaction on behalf of the message at hand.
-type Transact func(ctx context.Context, fn func(context.Context, Tx) error) error
+// Transactions are those of the message at hand. Each locks the order's row, which it
+// makes if it is not there, and runs fn. They may return Unavailable, and Invalid for a
+// message too old to tell whether it has been handled.
+type Transactions interface {
+	// Look runs fn, which may end the message by Tx.Done.
+	Look(ctx context.Context, orderID string, fn Act) error
+	// Once runs fn and ends the message. For one that has ended before it runs nothing
+	// and returns nil.
+	Once(ctx context.Context, orderID string, fn Act) error
+}
+
+// Act is what a handler does inside a transaction, about the payment as it stands.
+type Act func(ctx context.Context, tx Tx, p Payment) error
 
 // Tx is what a handler may do inside a transaction. Every method may return
 // Unavailable.
 type Tx interface {
-	// Payment makes the order's row if it is not there, and locks it.
-	Payment(ctx context.Context, orderID string) (Payment, error)
 	// Done records that the message has taken effect. It reports false for a
 	// repetition.
 	Done(ctx context.Context) (fresh bool, err error)
-	// Save writes the row.
-	Save(ctx context.Context, p Payment) error
-	// Open writes an intent, or reads the one that is there: its version wins.
-	Open(ctx context.Context, i Intent) (Intent, error)
-	// Intent reads an open intent of an order.
-	Intent(ctx context.Context, p Payment, kind machine.Intent) (Intent, error)
-	// Record writes a movement to the ledger.
-	Record(ctx context.Context, e Entry) error
-	// Announce publishes a fact when the transaction commits.
-	Announce(ctx context.Context, a Announcement) error
+	// Open writes the row and the intent that its state says is open.
+	Open(ctx context.Context, p Payment, i Intent) error
+	// Intent reads the intent that is open according to the row.
+	Intent(ctx context.Context, p Payment) (Intent, error)
+	// Save writes a change, and announces it when the transaction commits.
+	Save(ctx context.Context, c Change) error
 }
 
 // Provider moves the money.
@@ -61,8 +66,8 @@ type Placed struct {
 }
 
 // Place authorizes an order's amount.
-func (h Handler) Place(ctx context.Context, transact Transact, o Placed) error {
-	return h.handle(ctx, transact, request{
+func (h Handler) Place(ctx context.Context, t Transactions, o Placed) error {
+	return h.handle(ctx, t, request{
 		orderID: o.OrderID, version: o.Version,
 		fill:   func(p *Payment) { p.Amount, p.Token = o.Amount, o.Token },
 		decide: func(s machine.State) (machine.Decision, error) { return machine.OnPlaced(s), nil },
@@ -76,13 +81,13 @@ type Command struct {
 }
 
 // Fulfil captures what is authorized for an order.
-func (h Handler) Fulfil(ctx context.Context, transact Transact, c Command) error {
-	return h.handle(ctx, transact, request{orderID: c.OrderID, version: c.OrderVersion, decide: machine.OnFulfil})
+func (h Handler) Fulfil(ctx context.Context, t Transactions, c Command) error {
+	return h.handle(ctx, t, request{orderID: c.OrderID, version: c.OrderVersion, decide: machine.OnFulfil})
 }
 
 // Undo voids or refunds what an order holds, or leaves a tombstone.
-func (h Handler) Undo(ctx context.Context, transact Transact, c Command) error {
-	return h.handle(ctx, transact, request{
+func (h Handler) Undo(ctx context.Context, t Transactions, c Command) error {
+	return h.handle(ctx, t, request{
 		orderID: c.OrderID, version: c.OrderVersion,
 		decide: func(s machine.State) (machine.Decision, error) { return machine.OnUndo(s), nil },
 	})
@@ -94,9 +99,9 @@ const maxRounds = 4
 
 // handle repeats: decide, call, record, until the message itself is done. A round
 // that finished another message's intent is followed by one that decides again.
-func (h Handler) handle(ctx context.Context, transact Transact, r request) error {
+func (h Handler) handle(ctx context.Context, t Transactions, r request) error {
 	for range maxRounds {
-		next, err := begin(ctx, transact, r)
+		next, err := begin(ctx, t, r)
 		if err != nil || next.done {
 			return err
 		}
@@ -104,7 +109,7 @@ func (h Handler) handle(ctx context.Context, transact Transact, r request) error
 		if err != nil {
 			return fmt.Errorf("%s order %s: %w", next.intent.Kind, r.orderID, err)
 		}
-		if err := record(ctx, transact, next, result); err != nil || next.own {
+		if err := record(ctx, t, next, result); err != nil || next.own {
 			return err
 		}
 	}
@@ -121,20 +126,16 @@ type step struct {
 
 // begin decides under the row's lock, and commits either the whole effect or the
 // intent of a call.
-func begin(ctx context.Context, transact Transact, r request) (step, error) {
+func begin(ctx context.Context, t Transactions, r request) (step, error) {
 	var next step
-	err := transact(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.Payment(ctx, r.orderID)
-		if err != nil {
-			return err
-		}
+	err := t.Look(ctx, r.orderID, func(ctx context.Context, tx Tx, p Payment) error {
 		d, err := r.decide(p.State)
 		if err != nil {
 			return fmt.Errorf("decide about order %s: %w", r.orderID, err)
 		}
 		switch {
 		case d.Finish != machine.NoIntent:
-			next.intent, err = tx.Intent(ctx, p, d.Finish)
+			next.intent, err = tx.Intent(ctx, p)
 		case d.Call != machine.NoIntent:
 			next.own = true
 			next.intent, err = open(ctx, tx, p, d, r)
@@ -147,21 +148,17 @@ func begin(ctx context.Context, transact Transact, r request) (step, error) {
 	return next, err
 }
 
-// open writes the intent of a call and the state that says it is open.
+// open joins the intent of a call if it is open already, or opens it.
 func open(ctx context.Context, tx Tx, p Payment, d machine.Decision, r request) (Intent, error) {
+	if p.State == d.State {
+		return tx.Intent(ctx, p)
+	}
 	if p.State == machine.None && r.fill != nil {
 		r.fill(&p)
 	}
-	if p.State != d.State {
-		p.State = d.State
-		if err := tx.Save(ctx, p); err != nil {
-			return Intent{}, err
-		}
-	}
-	return tx.Open(ctx, Intent{
-		OrderID: p.OrderID, Kind: d.Call, OrderVersion: r.version,
-		Amount: p.Amount, Token: p.Token, ProviderRef: p.ProviderRef,
-	})
+	p.State = d.State
+	i := p.intent(d.Call, r.version)
+	return i, tx.Open(ctx, p, i)
 }
 
 // settle ends a message that needs no call.
@@ -171,51 +168,43 @@ func settle(ctx context.Context, tx Tx, p Payment, d machine.Decision, version i
 		return err
 	}
 	p.State = d.State
-	if err := tx.Save(ctx, p); err != nil {
-		return err
-	}
-	return tx.Announce(ctx, Announcement{Fact: d.Fact, OrderID: p.OrderID, OrderVersion: version})
+	return tx.Save(ctx, Change{
+		Payment: p, Announcement: Announcement{Fact: d.Fact, OrderID: p.OrderID, OrderVersion: version},
+	})
 }
 
 // record writes an answer, unless somebody did meanwhile, and with it the end of
 // the message if the intent is its own.
-func record(ctx context.Context, transact Transact, s step, result Result) error {
-	return transact(ctx, func(ctx context.Context, tx Tx) error {
-		p, err := tx.Payment(ctx, s.intent.OrderID)
-		if err != nil {
-			return err
-		}
+func record(ctx context.Context, t Transactions, s step, result Result) error {
+	within := t.Look
+	if s.own {
+		within = t.Once
+	}
+	return within(ctx, s.intent.OrderID, func(ctx context.Context, tx Tx, p Payment) error {
 		d, err := machine.OnResult(p.State, s.intent.Kind, result.Answer)
 		if err != nil {
 			return fmt.Errorf("order %s: %w", p.OrderID, err)
 		}
-		if s.own {
-			if _, err := tx.Done(ctx); err != nil {
-				return err
-			}
-		}
 		if d.State == p.State {
 			return nil
 		}
-		return apply(ctx, tx, p, d, s.intent, result)
+		return tx.Save(ctx, changeBy(p, d, s.intent, result))
 	})
 }
 
-// apply writes the state, the movement and the fact of an answer.
-func apply(ctx context.Context, tx Tx, p Payment, d machine.Decision, i Intent, result Result) error {
+// changeBy returns what an answer makes of a payment: its state, the movement and
+// the fact.
+func changeBy(p Payment, d machine.Decision, i Intent, result Result) Change {
 	p.State = d.State
 	if result.ProviderRef != "" {
 		p.ProviderRef = result.ProviderRef
 	}
-	if err := tx.Save(ctx, p); err != nil {
-		return err
-	}
-	if result.Answer == machine.Done {
-		if err := tx.Record(ctx, EntryOf(i)); err != nil {
-			return err
-		}
-	}
-	return tx.Announce(ctx, Announcement{
+	c := Change{Payment: p, Announcement: Announcement{
 		Fact: d.Fact, OrderID: p.OrderID, OrderVersion: i.OrderVersion, Amount: &i.Amount, ProviderRef: p.ProviderRef,
-	})
+	}}
+	if result.Answer == machine.Done {
+		e := EntryOf(i)
+		c.Entry = &e
+	}
+	return c
 }

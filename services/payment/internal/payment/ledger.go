@@ -41,3 +41,22 @@ func EntryOf(i Intent) Entry {
 	}
 	return e
 }
+
+// Line is one side of an entry in the ledger.
+type Line struct {
+	Kind    machine.Intent
+	Account Account
+	Amount  Money
+}
+
+// Lines returns the two sides of the entry. They sum to zero.
+func (e Entry) Lines() [2]Line {
+	given := Money{Minor: -e.Amount.Minor, Currency: e.Amount.Currency}
+	return [2]Line{{Kind: e.Kind, Account: e.From, Amount: given}, {Kind: e.Kind, Account: e.To, Amount: e.Amount}}
+}
+
+// View is a payment with its lines in the ledger, the oldest first, for reading.
+type View struct {
+	Payment
+	Lines []Line
+}

@@ -33,6 +33,18 @@ type Intent struct {
 	ProviderRef  string
 }
 
+// intent returns the intent of a kind that a message of that order version opens.
+func (p Payment) intent(kind machine.Intent, version int) Intent {
+	return Intent{
+		OrderID: p.OrderID, Kind: kind, OrderVersion: version,
+		Amount: p.Amount, Token: p.Token, ProviderRef: p.ProviderRef,
+	}
+}
+
+// Opened returns the intent that the payment's state says is open, as a message of
+// that order version opened it.
+func (p Payment) Opened(version int) Intent { return p.intent(p.State.Open(), version) }
+
 // namespace makes the ids of intents: it must never change.
 var namespace = uuid.MustParse("5b0c6d5e-6a8e-4a4e-9f5b-7d1d2c9a3e10")
 
@@ -48,12 +60,19 @@ type Result struct {
 	ProviderRef string
 }
 
-// Announcement is a fact about an order, to be published with the change that it
-// announces. Amount is nil when nothing was held.
+// Announcement is a fact about an order. Amount is nil when nothing was held.
 type Announcement struct {
 	Fact         machine.Fact
 	OrderID      string
 	OrderVersion int
 	Amount       *Money
 	ProviderRef  string
+}
+
+// Change is what a message or an answer makes of a payment: how it stands now, the
+// movement of money if there is one, and the fact that is published with it.
+type Change struct {
+	Payment      Payment
+	Entry        *Entry
+	Announcement Announcement
 }

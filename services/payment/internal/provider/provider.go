@@ -36,8 +36,8 @@ func (p *Provider) Call(ctx context.Context, i payment.Intent) (payment.Result, 
 	if err := rest.Check(answer.response, answer.body, err); err != nil {
 		return refusal(i.Kind, err)
 	}
-	if answer.payment == nil {
-		return payment.Result{}, fault.New(fault.Internal, "the provider answered without a payment")
+	if answer.payment == nil || answer.payment.AuthorizationId == "" || answer.payment.OrderId != i.OrderID {
+		return payment.Result{}, fault.New(fault.Internal, "the provider answered without the order's payment")
 	}
 	return payment.Result{Answer: machine.Done, ProviderRef: answer.payment.AuthorizationId}, nil
 }
@@ -89,38 +89,32 @@ func (p *Provider) send(ctx context.Context, i payment.Intent) (answer, error) {
 // answer that we do not understand.
 func refusal(kind machine.Intent, err error) (payment.Result, error) {
 	var problem *rest.Problem
-	if !errors.As(err, &problem) {
+	if fault.Is(err, fault.Unavailable) || !errors.As(err, &problem) {
 		return payment.Result{}, err
 	}
 	code := client.Code(problem.Code)
-	switch kind {
-	case machine.Authorize:
-		// An authorization that the provider finds malformed was not made and never
-		// will be: the token is the customer's.
-		if code == client.CodeDeclined || problem.Status == http.StatusBadRequest {
-			return payment.Result{Answer: machine.Refused}, nil
-		}
-	case machine.Void:
-		if code == client.CodeAlreadyDone || code == client.CodeVoided {
-			return payment.Result{Answer: machine.Done}, nil
-		}
-	case machine.Refund:
-		if code == client.CodeAlreadyDone || code == client.CodeRefunded {
-			return payment.Result{Answer: machine.Done}, nil
-		}
-	case machine.Capture, machine.NoIntent:
-	}
-	if code == client.CodeDeclined {
+	switch {
+	case problem.Status == http.StatusPaymentRequired && code == client.CodeDeclined:
 		return payment.Result{Answer: machine.Refused}, nil
+	case kind == machine.Authorize && problem.Status == http.StatusBadRequest:
+		// What the provider finds malformed was not done and never will be: the token is
+		// the customer's.
+		return payment.Result{Answer: machine.Refused}, nil
+	case problem.Status == http.StatusConflict && doneBefore(kind, code):
+		return payment.Result{Answer: machine.Done}, nil
 	}
-	return payment.Result{}, unknown(err)
+	// Not a business fact, and not bad input of ours either: a human must look.
+	return payment.Result{}, fault.Wrap(fault.Internal, err, "the provider's answer is not in the protocol")
 }
 
-// unknown keeps an answer that is not in the protocol from being taken for a
-// business fact or for bad input of ours: a human must look.
-func unknown(err error) error {
-	if fault.Is(err, fault.Unavailable) {
-		return err
+// doneBefore reports whether a conflict says that the intent's effect is there.
+func doneBefore(kind machine.Intent, code client.Code) bool {
+	switch kind {
+	case machine.Void:
+		return code == client.CodeAlreadyDone || code == client.CodeVoided
+	case machine.Refund:
+		return code == client.CodeAlreadyDone || code == client.CodeRefunded
+	case machine.Authorize, machine.Capture, machine.NoIntent:
 	}
-	return fault.Wrap(fault.Internal, err, "the provider's answer is not in the protocol")
+	return false
 }

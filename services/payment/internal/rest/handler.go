@@ -5,13 +5,12 @@ import (
 
 	"parley.sh/services/payment/client"
 	"parley.sh/services/payment/internal/payment"
-	"parley.sh/services/payment/internal/store"
 )
 
 // Payments is where payments are read.
 type Payments interface {
 	// View returns the payment of an order and its ledger, NotFound or Unavailable.
-	View(ctx context.Context, orderID string) (store.View, error)
+	View(ctx context.Context, orderID string) (payment.View, error)
 }
 
 // Handler serves the API.
@@ -30,7 +29,7 @@ func (h Handler) GetPayment(ctx context.Context, r GetPaymentRequestObject) (Get
 	return GetPayment200JSONResponse(toPayment(v)), nil
 }
 
-func toPayment(v store.View) client.Payment {
+func toPayment(v payment.View) client.Payment {
 	p := client.Payment{
 		OrderId: v.OrderID, State: client.PaymentState(v.State), Ledger: make([]client.LedgerLine, len(v.Lines)),
 	}

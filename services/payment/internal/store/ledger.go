@@ -1,43 +1,45 @@
 package store
 
 import (
-	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"parley.sh/services/contract"
-	"parley.sh/services/kit/outbox"
+	"parley.sh/services/kit/message"
 	"parley.sh/services/payment/internal/payment"
 	"parley.sh/services/payment/machine"
 )
 
-// Record implements payment.Tx: one entry, two lines that sum to zero. The entry
-// is unique per intent, so a second one is an error and never a second movement.
-func (t *tx) Record(ctx context.Context, e payment.Entry) error {
-	_, err := t.Exec(ctx, `WITH entry AS (
+// queueEntry adds to batch one entry of the ledger and its two lines. The entry is
+// unique per intent, so a second one is an error and never a second movement.
+func (t *tx) queueEntry(batch *pgx.Batch, e payment.Entry) {
+	from, to := e.Lines()[0], e.Lines()[1]
+	batch.Queue(`WITH entry AS (
 			INSERT INTO ledger_entry (order_id, kind, at) VALUES ($1, $2, $3) RETURNING id)
 		INSERT INTO ledger_line (entry_id, account, amount_minor, currency)
-		SELECT id, $4, -$6::bigint, $7 FROM entry UNION ALL SELECT id, $5, $6::bigint, $7 FROM entry`,
-		e.OrderID, e.Kind, t.store.now(), e.From, e.To, e.Amount.Minor, e.Amount.Currency)
-	if err != nil {
-		return fmt.Errorf("record to %s order %s: %w", e.Kind, e.OrderID, err)
-	}
-	return nil
+		SELECT id, account, amount_minor, $8
+		FROM entry, (VALUES ($4::text, $5::bigint), ($6::text, $7::bigint)) AS line (account, amount_minor)`,
+		e.OrderID, e.Kind, t.store.now(), from.Account, from.Amount.Minor, to.Account, to.Amount.Minor, e.Amount.Currency)
 }
 
-// Announce implements payment.Tx.
-func (t *tx) Announce(ctx context.Context, a payment.Announcement) error {
+const selectLines = `SELECT e.kind, l.account, l.amount_minor, l.currency
+	FROM ledger_entry e JOIN ledger_line l ON l.entry_id = e.id
+	WHERE e.order_id = $1 ORDER BY e.id, l.amount_minor`
+
+func scanLine(row pgx.CollectableRow) (payment.Line, error) {
+	var l payment.Line
+	err := row.Scan(&l.Kind, &l.Account, &l.Amount.Minor, &l.Amount.Currency)
+	return l, err
+}
+
+// announcement returns the message that publishes a fact.
+func (t *tx) announcement(a payment.Announcement) (message.Message, error) {
 	p, err := payload(a)
 	if err != nil {
-		return err
+		return message.Message{}, err
 	}
-	m, err := contract.NewMessage(p, t.store.newID(), t.store.now())
-	if err != nil {
-		return err
-	}
-	if err := outbox.Add(ctx, t.Tx, m); err != nil {
-		return fmt.Errorf("announce %s of order %s: %w", a.Fact, a.OrderID, err)
-	}
-	return nil
+	return contract.NewMessage(p, t.store.newID(), t.store.now())
 }
 
 func payload(a payment.Announcement) (contract.Payload, error) {

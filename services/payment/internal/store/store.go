@@ -1,9 +1,13 @@
 // Package store keeps payments, their intents and the ledger in PostgreSQL.
+//
+// The locks of a transaction come in one order, so that no two wait for each other:
+// the order's row, then the message's entry in the inbox.
 package store
 
 import (
 	"context"
 	"embed"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -37,30 +41,79 @@ type Store struct {
 	wake  func()
 }
 
-// New returns a store that calls wake after each transaction that may have left
-// something to publish.
+// New returns a store that calls wake after each transaction that left something
+// to publish.
 func New(db *postgres.DB, wake func()) *Store {
 	return &Store{db: db, now: time.Now, newID: func() string { return uuid.Must(uuid.NewV7()).String() }, wake: wake}
 }
 
 // For returns the transactions of the message m.
-func (s *Store) For(m message.Message) payment.Transact {
-	return func(ctx context.Context, fn func(context.Context, payment.Tx) error) error {
-		err := s.db.Tx(ctx, func(ctx context.Context, pg pgx.Tx) error {
-			return fn(ctx, &tx{Tx: pg, store: s, message: m})
-		})
-		if err == nil {
-			s.wake()
+func (s *Store) For(m message.Message) payment.Transactions { return transactions{s, m} }
+
+// transactions are those of one message.
+type transactions struct {
+	store   *Store
+	message message.Message
+}
+
+// Look implements payment.Transactions.
+func (m transactions) Look(ctx context.Context, orderID string, fn payment.Act) error {
+	return m.run(ctx, func(ctx context.Context, t *tx) error {
+		batch := &pgx.Batch{}
+		p := queueLock(batch, orderID)
+		if err := inbox.Admit(batch, m.message); err != nil {
+			return err
 		}
-		return err
+		if err := t.send(ctx, batch); err != nil {
+			return fmt.Errorf("lock order %s: %w", orderID, err)
+		}
+		return fn(ctx, t, *p)
+	})
+}
+
+// Once implements payment.Transactions.
+func (m transactions) Once(ctx context.Context, orderID string, fn payment.Act) error {
+	return m.run(ctx, func(ctx context.Context, t *tx) error {
+		batch := &pgx.Batch{}
+		p := queueLock(batch, orderID)
+		noted, err := inbox.Queue(batch, Consumer, m.message)
+		if err != nil {
+			return err
+		}
+		if err := t.send(ctx, batch); err != nil {
+			return fmt.Errorf("lock order %s: %w", orderID, err)
+		}
+		if fresh, err := noted.Fresh(ctx, t.Tx); err != nil || !fresh {
+			return err
+		}
+		return fn(ctx, t, *p)
+	})
+}
+
+// run runs fn in a transaction, and wakes the relay if it published something.
+func (m transactions) run(ctx context.Context, fn func(context.Context, *tx) error) error {
+	t := &tx{store: m.store, message: m.message}
+	err := m.store.db.Tx(ctx, func(ctx context.Context, pg pgx.Tx) error {
+		t.Tx = pg
+		return fn(ctx, t)
+	})
+	if err == nil && t.published {
+		m.store.wake()
 	}
+	return err
 }
 
 // tx is one open transaction on behalf of a message.
 type tx struct {
 	pgx.Tx
-	store   *Store
-	message message.Message
+	store     *Store
+	message   message.Message
+	published bool
+}
+
+// send sends a batch and returns the first error of its statements.
+func (t *tx) send(ctx context.Context, batch *pgx.Batch) error {
+	return t.SendBatch(ctx, batch).Close()
 }
 
 // Done implements payment.Tx.
