@@ -43,8 +43,9 @@ func main() {
 	limit := flag.Duration("wait", 5*time.Minute, "how long the platform may take to come to rest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *path, *limit); err != nil {
+	err := run(ctx, *path, *limit)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "audit:", err)
 		os.Exit(1)
 	}

@@ -19,11 +19,11 @@ func main() {
 	rate := flag.Float64("rate", 250, "how many of them a second")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
 	pattern, err := regexp.Compile(*only)
 	if err == nil {
 		err = run(ctx, pattern, load{*orders, *rate})
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -108,5 +108,6 @@ func (l load) put(ctx context.Context, p *stack.Stack, dir, name string) (figure
 		return figures{}, err
 	}
 	var f figures
-	return f, json.Unmarshal(data, &f)
+	err = json.Unmarshal(data, &f)
+	return f, err
 }

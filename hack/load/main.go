@@ -49,8 +49,9 @@ func main() {
 	flag.StringVar(&o.summary, "summary", "", "a file for the figures as JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, o); err != nil {
+	err := run(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
@@ -69,12 +70,12 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer func() { _ = r.journal.Close() }()
-	tap := openTap(ctx, s, o.trace)
+	tap := openTap(s, o.trace)
 	defer tap.close()
 	if err := r.run(ctx); err != nil {
 		return err
 	}
-	r.report(os.Stdout)
+	r.report()
 	if err := r.summarize(o.summary); err != nil {
 		return err
 	}

@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -56,7 +55,7 @@ func (r *runner) tally() string {
 }
 
 // report prints how the orders ended and how long they took.
-func (r *runner) report(w io.Writer) {
+func (r *runner) report() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	outcomes := map[[2]string]int{}
@@ -67,18 +66,14 @@ func (r *runner) report(w io.Writer) {
 		}
 		outcomes[[2]string{string(o.plan), outcomeOf(o)}]++
 	}
-	fmt.Fprintf(w, "\n  %-16s %-30s %s\n", "meant", "ended", "orders")
-	keys := make([][2]string, 0, len(outcomes))
-	for k := range outcomes {
-		keys = append(keys, k)
-	}
-	sort.Slice(keys, func(i, j int) bool { return slices.Compare(keys[i][:], keys[j][:]) < 0 })
+	fmt.Printf("\n  %-16s %-30s %s\n", "meant", "ended", "orders")
+	keys := slices.SortedFunc(maps.Keys(outcomes), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	for _, k := range keys {
-		fmt.Fprintf(w, "  %-16s %-30s %6d\n", k[0], k[1], outcomes[k])
+		fmt.Printf("  %-16s %-30s %6d\n", k[0], k[1], outcomes[k])
 	}
-	fmt.Fprintf(w, "\n  %d orders in %s, %d accepted: %.1f a second to settled\n", len(r.orders),
+	fmt.Printf("\n  %d orders in %s, %d accepted: %.1f a second to settled\n", len(r.orders),
 		r.took.Round(100*time.Millisecond), accepted, float64(accepted)/r.took.Seconds())
-	r.latencies(w)
+	r.latencies()
 }
 
 func outcomeOf(o *order) string {
@@ -95,7 +90,7 @@ func outcomeOf(o *order) string {
 	return o.end
 }
 
-func (r *runner) latencies(w io.Writer) {
+func (r *runner) latencies() {
 	var answered, terminal, settled []time.Duration
 	for _, o := range r.orders {
 		if o.id == "" {
@@ -109,12 +104,12 @@ func (r *runner) latencies(w io.Writer) {
 			settled = append(settled, o.settled)
 		}
 	}
-	fmt.Fprintf(w, "  %-24s %10s %10s %10s\n", "from POST to", "p50", "p95", "p99")
+	fmt.Printf("  %-24s %10s %10s %10s\n", "from POST to", "p50", "p95", "p99")
 	for _, row := range []struct {
 		name string
 		all  []time.Duration
 	}{{"202 Accepted", answered}, {"shipped or cancelled", terminal}, {"settled", settled}} {
-		fmt.Fprintf(w, "  %-24s %10s %10s %10s\n", row.name,
+		fmt.Printf("  %-24s %10s %10s %10s\n", row.name,
 			quantile(row.all, 0.50), quantile(row.all, 0.95), quantile(row.all, 0.99))
 	}
 }

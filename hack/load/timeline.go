@@ -35,7 +35,7 @@ type tap struct {
 const tapped = 200
 
 // openTap returns a tap that may hear nothing: the timeline is for show.
-func openTap(ctx context.Context, s settings, want bool) *tap {
+func openTap(s settings, want bool) *tap {
 	t := &tap{kafka: s.Kafka, seen: map[string][]sighting{}}
 	if !want || s.AMQP == "" {
 		return t
@@ -68,7 +68,8 @@ func (t *tap) bind() (<-chan amqp.Delivery, error) {
 	}
 	for _, b := range [][2]string{
 		{contract.OrderExchange, "#"},
-		{contract.ShippingExchange, contract.LevelExpress}, {contract.ShippingExchange, contract.LevelStandard},
+		{contract.ShippingExchange, contract.LevelExpress},
+		{contract.ShippingExchange, contract.LevelStandard},
 	} {
 		if err := ch.QueueBind(q.Name, b[1], b[0], false, nil); err != nil {
 			return nil, err

@@ -9,11 +9,24 @@ func Catalogue() []Payload {
 // Events lists one zero value of every message type that goes over Kafka.
 func Events() []Payload {
 	return []Payload{
-		OrderPlacedEvent{}, OrderConfirmedEvent{}, OrderCancellationRequestedEvent{},
-		OrderShippedEvent{}, OrderCancelledEvent{}, OrderSettledEvent{},
-		StockReservedEvent{}, StockRejectedEvent{}, StockPickedEvent{}, StockReleasedEvent{}, StockReturnedEvent{},
-		PaymentAuthorizedEvent{}, PaymentDeclinedEvent{}, PaymentCapturedEvent{}, PaymentVoidedEvent{}, PaymentRefundedEvent{},
-		ShipmentDispatchedEvent{}, ShipmentFailedEvent{},
+		OrderPlacedEvent{},
+		OrderConfirmedEvent{},
+		OrderCancellationRequestedEvent{},
+		OrderShippedEvent{},
+		OrderCancelledEvent{},
+		OrderSettledEvent{},
+		StockReservedEvent{},
+		StockRejectedEvent{},
+		StockPickedEvent{},
+		StockReleasedEvent{},
+		StockReturnedEvent{},
+		PaymentAuthorizedEvent{},
+		PaymentDeclinedEvent{},
+		PaymentCapturedEvent{},
+		PaymentVoidedEvent{},
+		PaymentRefundedEvent{},
+		ShipmentDispatchedEvent{},
+		ShipmentFailedEvent{},
 		StockLevelChangedEvent{},
 	}
 }

@@ -30,9 +30,9 @@ func (b *lockedBuffer) String() string {
 }
 
 // freeAddress returns an address that nothing listens on.
-func freeAddress(t *testing.T) string {
+func freeAddress(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func freeAddress(t *testing.T) string {
 // bare is a service whose servers are all nowhere.
 func bare(ctx context.Context, t *testing.T, name, addr string) (*exec.Cmd, *lockedBuffer) {
 	t.Helper()
-	nowhere := freeAddress(t)
+	nowhere := freeAddress(ctx, t)
 	out := &lockedBuffer{}
 	cmd := exec.CommandContext(ctx, filepath.Join(platform.bin, name))
 	cmd.Stdout, cmd.Stderr = out, out

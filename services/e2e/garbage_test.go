@@ -199,7 +199,7 @@ func alone(t *testing.T, name string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	addr := freeAddress(t)
+	addr := freeAddress(ctx, t)
 	cmd, out := bare(ctx, t, name, addr)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

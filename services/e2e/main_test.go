@@ -29,7 +29,7 @@ var platform struct {
 
 func TestMain(m *testing.M) {
 	if os.Getenv(required) == "" {
-		fmt.Println("skipped: set " + required + "=1 to start servers and run the end-to-end tests")
+		fmt.Fprintln(os.Stderr, "skipped: set "+required+"=1 to start servers and run the end-to-end tests")
 		os.Exit(0)
 	}
 	code, err := runAll(m)
@@ -69,7 +69,7 @@ func runAll(m *testing.M) (int, error) {
 		return 1, err
 	}
 	if code != 0 {
-		fmt.Println("logs and journals stay in", dir)
+		fmt.Fprintln(os.Stderr, "logs and journals stay in", dir)
 		return code, nil
 	}
 	return 0, os.RemoveAll(dir)

@@ -26,7 +26,7 @@ func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
 	if err != nil {
 		return fmt.Errorf("INVENTORY_SEED_FILE: %w", err)
 	}
-	s, err := service.Open(cfg.Config, service.Options{
+	s, err := service.Open(cfg.Config, service.Options{ //nolint:contextcheck // it connects to nothing
 		Name: contract.Inventory, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),
 	}, t)
 	if err != nil {

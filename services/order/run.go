@@ -29,7 +29,7 @@ var spec []byte
 const sampleEvery = 5 * time.Second
 
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
-	s, err := service.Open(cfg.Config, service.Options{
+	s, err := service.Open(cfg.Config, service.Options{ //nolint:contextcheck // it connects to nothing
 		Name: contract.Order, Spec: spec, Migrations: store.Migrations(),
 		Types: contract.Types(), Hints: []string{contract.OrderUpdates},
 	}, t)

@@ -22,7 +22,7 @@ import (
 var spec []byte
 
 func run(ctx context.Context, cfg Config, t *telemetry.Telemetry) error {
-	s, err := service.Open(cfg.Config, service.Options{
+	s, err := service.Open(cfg.Config, service.Options{ //nolint:contextcheck // it connects to nothing
 		Name: contract.Shipping, Spec: spec, Migrations: store.Migrations(), Types: contract.Types(),
 	}, t)
 	if err != nil {

@@ -37,7 +37,7 @@ func (x explorer) moves(w world) []move {
 	for _, c := range []byte(w.late) {
 		to := w
 		to.late = removeByte(to.late, c)
-		x.outside(&to, intent(c>>4), c&0xf)
+		outside(&to, intent(c>>4), c&0xf)
 		add("late call lands", to, nil)
 	}
 	x.requests(w, add)
@@ -204,7 +204,7 @@ func removeByte(s string, c byte) string {
 
 // outside does a call at the provider or the carrier and answers whether it was
 // refused. One key has one effect for ever.
-func (x explorer) outside(w *world, i intent, call byte) (refused bool, err error) {
+func outside(w *world, i intent, call byte) (refused bool) {
 	key := string(rune(byte(i)<<4 | call))
 	seen := false
 	for _, c := range w.books.done {
@@ -232,7 +232,7 @@ func (x explorer) outside(w *world, i intent, call byte) (refused bool, err erro
 			w.books.done = sorted(w.books.done + key)
 		}
 	}
-	return refused, nil
+	return refused
 }
 
 // move captures, voids or refunds. It reports false for what the provider refuses;

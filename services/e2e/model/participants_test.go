@@ -163,8 +163,7 @@ func (x explorer) callSteps(w world, i int, add adder) {
 	h := w.handlers[i]
 	name := fmt.Sprintf("%s for %s", intentText(h.intent), names[h.msg])
 	to := w
-	refused, _ := x.outside(&to, h.intent, h.call)
-	h.phase, h.refused = answered, refused
+	h.phase, h.refused = answered, outside(&to, h.intent, h.call)
 	to.handlers[i] = h
 	to.normalize()
 	add(name, to, nil)
@@ -173,7 +172,7 @@ func (x explorer) callSteps(w world, i int, add adder) {
 	}
 	lost := w
 	lost.faults--
-	_, _ = x.outside(&lost, h.intent, h.call)
+	outside(&lost, h.intent, h.call)
 	add(name+", answer lost", x.unknown(lost, i), nil)
 	late := w
 	late.faults--

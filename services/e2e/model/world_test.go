@@ -200,7 +200,7 @@ func (w *world) release(i int) {
 
 // normalize sorts the handlers, so that worlds that differ by slot only are one.
 func (w *world) normalize() {
-	slices.SortStableFunc(w.handlers[:], func(a, b handler) int { return compareHandlers(a, b) })
+	slices.SortStableFunc(w.handlers[:], compareHandlers)
 }
 
 func compareHandlers(a, b handler) int {

@@ -65,10 +65,10 @@ func table(b *strings.Builder, title, place string, payloads []contract.Payload)
 func where(p contract.Payload) string {
 	a := p.Address()
 	if _, ok := p.(contract.PrintLabel); ok {
-		return fmt.Sprintf("`%s` by `%s`, `%s`", a.Name, contract.LevelExpress, contract.LevelStandard)
+		return fmt.Sprintf("%#q by %#q, %#q", a.Name, contract.LevelExpress, contract.LevelStandard)
 	}
 	if a.RoutingKey == "" {
 		return "`" + a.Name + "`"
 	}
-	return fmt.Sprintf("`%s` by `%s`", a.Name, a.RoutingKey)
+	return fmt.Sprintf("%#q by %#q", a.Name, a.RoutingKey)
 }
