@@ -1,13 +1,14 @@
 package main
 
 import (
-	"errors"
 	"time"
 
 	"parley.sh/services/kit/config"
 	"parley.sh/services/kit/rest"
 	"parley.sh/services/kit/service"
 )
+
+//go:generate go run parley.sh/hack/configdoc .
 
 // Config is the configuration of the shipping service.
 type Config struct {
@@ -31,7 +32,7 @@ type Labels struct {
 
 // Validate implements the contract of package config.
 func (l Labels) Validate() error {
-	return errors.Join(
+	return config.All(
 		config.Between("EXPRESS_LABEL_WORKERS", l.ExpressWorkers, 1, 1000),
 		config.Between("STANDARD_LABEL_WORKERS", l.StandardWorkers, 1, 1000),
 		config.Between("LABEL_TIMEOUT", l.Timeout, time.Second, 24*time.Hour),

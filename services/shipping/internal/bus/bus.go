@@ -12,17 +12,17 @@ import (
 )
 
 // For gives the transactions of a message.
-type For func(m message.Message) shipping.Transact
+type For func(m message.Message) shipping.Transactions
 
 // Commands handles ShippingQueue.
-func Commands(transact For) message.Handler {
+func Commands(transactions For) message.Handler {
 	fulfil := func(ctx context.Context, m message.Message, c contract.FulfilOrder) error {
-		return shipping.Fulfil(ctx, transact(m), shipping.Request{
+		return shipping.Fulfil(ctx, transactions(m), shipping.Request{
 			OrderID: c.OrderID, OrderVersion: c.OrderVersion, Level: c.Level, Address: c.ShipTo,
 		})
 	}
 	cancel := func(ctx context.Context, m message.Message, c contract.CancelShipment) error {
-		return shipping.Cancel(ctx, transact(m), c.OrderID, c.OrderVersion)
+		return shipping.Cancel(ctx, transactions(m), c.OrderID, c.OrderVersion)
 	}
 	return message.NewRouter().
 		On(contract.FulfilOrder{}.Type(), contract.Handle(fulfil)).
@@ -30,9 +30,9 @@ func Commands(transact For) message.Handler {
 }
 
 // Labels handles the label queues.
-func Labels(w shipping.Worker, transact For) message.Handler {
+func Labels(w shipping.Worker, transactions For) message.Handler {
 	label := func(ctx context.Context, m message.Message, c contract.PrintLabel) error {
-		return w.Print(ctx, transact(m), c.OrderID)
+		return w.Print(ctx, transactions(m), c.OrderID)
 	}
 	return message.NewRouter().On(contract.PrintLabel{}.Type(), contract.Handle(label)).Handle
 }

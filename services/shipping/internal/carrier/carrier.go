@@ -40,22 +40,23 @@ func (c *Carrier) Label(ctx context.Context, s shipping.Shipment) (shipping.Resu
 	if err := rest.Check(r.HTTPResponse, r.Body, nil); err != nil {
 		return refusal(err)
 	}
-	if r.JSON200 == nil {
-		return shipping.Result{}, fault.New(fault.Internal, "the carrier answered without a label")
+	if r.JSON200 == nil || r.JSON200.TrackingNumber == "" || r.JSON200.OrderId != s.OrderID {
+		return shipping.Result{}, fault.New(fault.Internal, "the carrier answered without the order's label")
 	}
 	return shipping.Result{Answer: machine.Labelled, TrackingNumber: r.JSON200.TrackingNumber}, nil
 }
 
 // refusal tells the carrier's definite refusals, of what it will not carry and of
-// what it finds malformed, from everything that leaves the outcome unknown.
+// what it finds malformed, from everything that leaves the outcome unknown: a
+// timeout, a 5xx, a 429, an open breaker, and also an answer that we do not understand.
 func refusal(err error) (shipping.Result, error) {
 	var problem *rest.Problem
-	if errors.As(err, &problem) &&
-		(client.Code(problem.Code) == client.CodeDeclined || problem.Status == http.StatusBadRequest) {
-		return shipping.Result{Answer: machine.Refused}, nil
-	}
-	if fault.Is(err, fault.Unavailable) {
+	if fault.Is(err, fault.Unavailable) || !errors.As(err, &problem) {
 		return shipping.Result{}, err
+	}
+	declined := problem.Status == http.StatusPaymentRequired && client.Code(problem.Code) == client.CodeDeclined
+	if declined || problem.Status == http.StatusBadRequest {
+		return shipping.Result{Answer: machine.Refused}, nil
 	}
 	return shipping.Result{}, fault.Wrap(fault.Internal, err, "the carrier's answer is not in the protocol")
 }

@@ -7,23 +7,28 @@ import (
 	"parley.sh/services/shipping/machine"
 )
 
-// Transact runs fn in one transaction on behalf of the message at hand.
-type Transact func(ctx context.Context, fn func(context.Context, Tx) error) error
+// Transactions are those of the message at hand. Each locks the order's row, which it
+// makes if it is not there, and runs fn. They may return Unavailable, and Invalid for a
+// message too old to tell whether it has been handled.
+type Transactions interface {
+	// Look runs fn, which may end the message by Tx.Done.
+	Look(ctx context.Context, orderID string, fn Act) error
+	// Once runs fn and ends the message. For one that has ended before it runs nothing
+	// and returns nil.
+	Once(ctx context.Context, orderID string, fn Act) error
+}
+
+// Act is what a handler does inside a transaction, about the shipment as it stands.
+type Act func(ctx context.Context, tx Tx, s Shipment) error
 
 // Tx is what a handler may do inside a transaction. Every method may return
 // Unavailable.
 type Tx interface {
-	// Shipment makes the order's row if it is not there, and locks it.
-	Shipment(ctx context.Context, orderID string) (Shipment, error)
-	// Done records that the message has taken effect. It reports false for a
-	// repetition.
-	Done(ctx context.Context) (fresh bool, err error)
-	// Save writes the row.
-	Save(ctx context.Context, s Shipment) error
-	// Print sends PrintLabel when the transaction commits.
-	Print(ctx context.Context, s Shipment) error
-	// Announce publishes a fact when the transaction commits.
-	Announce(ctx context.Context, f machine.Fact, s Shipment) error
+	// Done records that the message has taken effect.
+	Done(ctx context.Context) error
+	// Save writes a change, and sends and announces what it says when the transaction
+	// commits.
+	Save(ctx context.Context, c Change) error
 }
 
 // Carrier takes parcels.
@@ -42,113 +47,35 @@ type Request struct {
 }
 
 // Fulfil asks the label workers for a label.
-func Fulfil(ctx context.Context, transact Transact, r Request) error {
-	return react(ctx, transact, r.OrderID, func(s *Shipment) machine.Decision {
+func Fulfil(ctx context.Context, t Transactions, r Request) error {
+	return t.Once(ctx, r.OrderID, func(ctx context.Context, tx Tx, s Shipment) error {
 		d := machine.OnFulfil(s.State)
 		if d.Print {
 			s.OrderVersion, s.Level, s.Address = r.OrderVersion, r.Level, r.Address
 		}
-		return d
+		return save(ctx, tx, s, d)
 	})
 }
 
 // Cancel stops a shipment whose label has not begun.
-func Cancel(ctx context.Context, transact Transact, orderID string, orderVersion int) error {
-	return react(ctx, transact, orderID, func(s *Shipment) machine.Decision {
+func Cancel(ctx context.Context, t Transactions, orderID string, orderVersion int) error {
+	return t.Once(ctx, orderID, func(ctx context.Context, tx Tx, s Shipment) error {
 		d := machine.OnCancel(s.State)
 		if d.State != s.State {
 			s.OrderVersion = orderVersion
 		}
-		return d
+		return save(ctx, tx, s, d)
 	})
 }
 
-// react ends a message that needs no call.
-func react(ctx context.Context, transact Transact, orderID string, decide func(*Shipment) machine.Decision) error {
-	return transact(ctx, func(ctx context.Context, tx Tx) error {
-		s, err := tx.Shipment(ctx, orderID)
-		if err != nil {
-			return err
-		}
-		fresh, err := tx.Done(ctx)
-		if err != nil || !fresh {
-			return err
-		}
-		return apply(ctx, tx, s, decide(&s))
-	})
-}
-
-// apply writes a decision that changes something, and says so.
-func apply(ctx context.Context, tx Tx, s Shipment, d machine.Decision) error {
+// save writes a decision that changes something.
+func save(ctx context.Context, tx Tx, s Shipment, d machine.Decision) error {
 	if d.State == s.State {
 		return nil
 	}
 	s.State = d.State
-	if err := tx.Save(ctx, s); err != nil {
-		return err
+	if err := tx.Save(ctx, Change{Shipment: s, Print: d.Print, Fact: d.Fact}); err != nil {
+		return fmt.Errorf("save order %s as %s: %w", s.OrderID, s.State, err)
 	}
-	if d.Print {
-		return tx.Print(ctx, s)
-	}
-	if d.Fact == machine.Silence {
-		return nil
-	}
-	return tx.Announce(ctx, d.Fact, s)
-}
-
-// Worker prints labels.
-type Worker struct {
-	Carrier Carrier
-}
-
-// Print carries a PrintLabel through: commit the intent, call the carrier, record
-// the answer.
-func (w Worker) Print(ctx context.Context, transact Transact, orderID string) error {
-	s, call, err := begin(ctx, transact, orderID)
-	if err != nil || !call {
-		return err
-	}
-	result, err := w.Carrier.Label(ctx, s)
-	if err != nil {
-		return fmt.Errorf("label order %s: %w", orderID, err)
-	}
-	return record(ctx, transact, orderID, result)
-}
-
-// begin commits that the label has begun, or ends a message that comes late.
-func begin(ctx context.Context, transact Transact, orderID string) (s Shipment, call bool, err error) {
-	err = transact(ctx, func(ctx context.Context, tx Tx) error {
-		if s, err = tx.Shipment(ctx, orderID); err != nil {
-			return err
-		}
-		d, err := machine.OnPrint(s.State)
-		if err != nil {
-			return fmt.Errorf("decide about order %s: %w", orderID, err)
-		}
-		if call = d.Call; !call {
-			_, err := tx.Done(ctx)
-			return err
-		}
-		return apply(ctx, tx, s, d)
-	})
-	return s, call, err
-}
-
-// record writes the carrier's answer, unless somebody did meanwhile, and with it
-// the end of the message.
-func record(ctx context.Context, transact Transact, orderID string, result Result) error {
-	return transact(ctx, func(ctx context.Context, tx Tx) error {
-		s, err := tx.Shipment(ctx, orderID)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Done(ctx); err != nil {
-			return err
-		}
-		d := machine.OnResult(s.State, result.Answer)
-		if d.State != s.State {
-			s.TrackingNumber = result.TrackingNumber
-		}
-		return apply(ctx, tx, s, d)
-	})
+	return nil
 }

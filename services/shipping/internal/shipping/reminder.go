@@ -24,7 +24,7 @@ type Reminder struct {
 	Every time.Duration
 }
 
-// batch is how many shipments one look reminds of.
+// batch is how many shipments one transaction reminds of.
 const batch = 100
 
 // Run reminds until ctx ends. It returns nil: what fails is tried again at the
@@ -42,12 +42,21 @@ func (r Reminder) Run(ctx context.Context) error {
 	}
 }
 
+// once reminds of all shipments that are late, a batch at a time.
 func (r Reminder) once(ctx context.Context, now time.Time) {
-	count, err := r.Labels.PrintAgain(ctx, now.Add(-r.After), batch)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		r.Log.WarnContext(ctx, "labels not asked for again", slog.Any("err", err))
-	case count > 0:
-		r.Log.WarnContext(ctx, "labels asked for again", slog.Int("count", count))
+	for {
+		count, err := r.Labels.PrintAgain(ctx, now.Add(-r.After), batch)
+		if err != nil {
+			if ctx.Err() == nil {
+				r.Log.WarnContext(ctx, "labels not asked for again", slog.Any("err", err))
+			}
+			return
+		}
+		if count > 0 {
+			r.Log.WarnContext(ctx, "labels asked for again", slog.Int("count", count))
+		}
+		if count < batch {
+			return
+		}
 	}
 }

@@ -30,3 +30,13 @@ type Result struct {
 	Answer         machine.Answer
 	TrackingNumber string
 }
+
+// Change is what a message or an answer makes of a shipment: how it stands now, and
+// what is sent with it.
+type Change struct {
+	Shipment Shipment
+	// Print sends PrintLabel.
+	Print bool
+	// Fact is published unless it is machine.Silence.
+	Fact machine.Fact
+}
