@@ -102,7 +102,7 @@ func TestOtherEventsOfOrdersAreIgnored(t *testing.T) {
 func TestGarbageIsInvalid(t *testing.T) {
 	t.Parallel()
 	never := func(message.Message) inventory.Transact {
-		return func(context.Context, string, func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+		return func(context.Context, string, inventory.Act) error {
 			t.Error("it began a transaction")
 			return nil
 		}
@@ -168,7 +168,7 @@ func TestKindsPassThrough(t *testing.T) {
 	t.Parallel()
 	for _, kind := range fault.Kinds() {
 		once := func(message.Message) inventory.Transact {
-			return func(context.Context, string, func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+			return func(context.Context, string, inventory.Act) error {
 				return fault.New(kind, "")
 			}
 		}
@@ -191,7 +191,7 @@ func FuzzMessages(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, messageType, subject string, data []byte) {
 		once := func(message.Message) inventory.Transact {
-			return func(_ context.Context, orderID string, _ func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+			return func(_ context.Context, orderID string, _ inventory.Act) error {
 				if orderID != subject {
 					t.Errorf("the order is %q, the subject %q", orderID, subject)
 				}

@@ -35,7 +35,11 @@ type Change struct {
 // one transaction that takes effect at most once for the message at hand. For a
 // repetition it runs nothing and returns nil. It may return Unavailable, and Invalid
 // for a message too old to tell whether it has been handled.
-type Transact func(ctx context.Context, orderID string, fn func(context.Context, Tx, Reservation) error) error
+type Transact func(ctx context.Context, orderID string, fn Act) error
+
+// Act is what a reaction does inside its transaction, about the reservation as it
+// stands.
+type Act func(ctx context.Context, tx Tx, r Reservation) error
 
 // Tx is what a reaction may do inside its transaction. Every method may return
 // Unavailable.

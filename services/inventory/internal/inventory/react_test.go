@@ -258,7 +258,7 @@ func TestKindsPassThrough(t *testing.T) {
 			"save":        {nil, tx{products: ok, save: func(inventory.Change) error { return boom }}},
 		}
 		for what, f := range fails {
-			transact := func(ctx context.Context, id string, fn func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+			transact := func(ctx context.Context, id string, fn inventory.Act) error {
 				if f.transact != nil {
 					return f.transact
 				}

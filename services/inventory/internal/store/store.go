@@ -96,7 +96,7 @@ func (t *tx) send(ctx context.Context, batch *pgx.Batch) error {
 
 // Once returns the transaction of the message m.
 func (s *Store) Once(m message.Message) inventory.Transact {
-	return func(ctx context.Context, orderID string, fn func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+	return func(ctx context.Context, orderID string, fn inventory.Act) error {
 		return s.tx(ctx, func(ctx context.Context, t *tx) error {
 			r, fresh, err := t.once(ctx, orderID, m)
 			if err != nil || !fresh {

@@ -82,7 +82,7 @@ func (m *Memory) tx(fn func(*state) error) error {
 
 // Once returns the transaction of a message.
 func (m *Memory) Once(msg message.Message) inventory.Transact {
-	return func(ctx context.Context, orderID string, fn func(context.Context, inventory.Tx, inventory.Reservation) error) error {
+	return func(ctx context.Context, orderID string, fn inventory.Act) error {
 		return m.tx(func(s *state) error {
 			if s.seen[msg.Source+" "+msg.ID] {
 				return nil
