@@ -12,6 +12,7 @@ import (
 
 	"parley.sh/services/kit/fault"
 	"parley.sh/services/kit/message"
+	"parley.sh/services/kit/servertest"
 )
 
 // The hazard this guards against: a handler finishes after its session died, and its
@@ -173,6 +174,8 @@ func TestForeignPropertiesDoNotFollowToTheDeadLetterQueue(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	startConsumer(t, settings(t), p, true, func(context.Context, message.Message) error { return nil })
+	user, err := amqp.ParseURI(servertest.AMQP(t)) // the broker refuses to be told of another
+	must(t, err)
 	deep := amqp.Table{}
 	for range 20 {
 		deep = amqp.Table{"deeper": deep, "list": []any{int32(1), "two", nil, 3.0}}
@@ -182,7 +185,7 @@ func TestForeignPropertiesDoNotFollowToTheDeadLetterQueue(t *testing.T) {
 			"CC": []any{DelayKey(p.delays[0])}, "BCC": []any{DelayKey(p.delays[1])}, "deep": deep, "large": string(make([]byte, 100<<10)),
 			HeaderExchange: string(make([]byte, 1000)), HeaderAttempts: "many",
 		},
-		Expiration: "60000", UserId: "guest", ContentType: "text/plain", Body: []byte("garbage"),
+		Expiration: "60000", UserId: user.Username, ContentType: "text/plain", Body: []byte("garbage"),
 	}))
 	d := p.take(t, DeadLetterQueue(p.queue))
 	if string(d.Body) != "garbage" || d.Headers[message.DeadKind] != "invalid" || d.Headers[HeaderExchange] != p.exchange {
