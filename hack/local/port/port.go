@@ -116,8 +116,11 @@ func Or(wanted int) (int, error) {
 }
 
 // isFree tries the address that our servers listen on, and the address of all interfaces, which a server of somebody else may
-// hold without the first attempt failing.
+// hold without the first attempt failing. No child is started meanwhile: between fork and exec it would hold the listener that
+// was just closed here, and a free port would seem taken.
 func isFree(p int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	for _, host := range []string{"127.0.0.1", ""} {
 		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(p))) //nolint:noctx // does not block
 		if err != nil {
