@@ -45,21 +45,25 @@ func (s *Seeder) Ready(context.Context) error {
 // Run adds the products, trying until it succeeds or ctx ends, and returns nil. It
 // may be called once.
 func (s *Seeder) Run(ctx context.Context) error {
-	for {
-		added, err := s.catalogue.Seed(ctx, s.products)
-		if err == nil {
-			close(s.done)
-			s.log.InfoContext(ctx, "catalogue seeded", slog.Int("added", added), slog.Int("products", len(s.products)))
-			return nil
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		s.log.WarnContext(ctx, "catalogue not seeded", slog.Any("err", err))
+	for !s.seed(ctx) {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(seedPause):
 		}
 	}
+	return nil
+}
+
+// seed reports whether the products are there.
+func (s *Seeder) seed(ctx context.Context) bool {
+	added, err := s.catalogue.Seed(ctx, s.products)
+	switch {
+	case err == nil:
+		close(s.done)
+		s.log.InfoContext(ctx, "catalogue seeded", slog.Int("added", added), slog.Int("products", len(s.products)))
+	case ctx.Err() == nil:
+		s.log.WarnContext(ctx, "catalogue not seeded", slog.Any("err", err))
+	}
+	return err == nil
 }

@@ -91,10 +91,10 @@ func same(t *testing.T, what string, want, got any) {
 }
 
 // change is what reserving, picking or releasing one of product 1 writes.
-func change(orderID string, to machine.State, m machine.Movement, f machine.Fact) inventory.Change {
+func change(orderID string, m machine.Movement, f machine.Fact) inventory.Change {
 	items := []inventory.Item{{ProductID: "p-01", Quantity: 3}}
 	return inventory.Change{
-		Reservation:  inventory.Reservation{OrderID: orderID, State: to, Items: items},
+		Reservation:  inventory.Reservation{OrderID: orderID, State: machine.Reserved, Items: items},
 		Movements:    inventory.Movements(orderID, m, items),
 		Announcement: inventory.Announcement{Fact: f, OrderID: orderID, OrderVersion: 1, Items: items},
 	}
@@ -132,7 +132,7 @@ func readBack(t *testing.T, s Store) {
 	seed(t, s, Product(1, 5))
 	id := OrderID()
 	same(t, "of an unknown order", inventory.Reservation{OrderID: id}, reservation(t, s, id))
-	c := change(id, machine.Reserved, machine.Reserve, machine.StockReserved)
+	c := change(id, machine.Reserve, machine.StockReserved)
 	mustSave(t, s, c)
 	same(t, "of the order", c.Reservation, reservation(t, s, id))
 	same(t, "of another", inventory.Reservation{OrderID: "00000000-0000-7000-8000-000000000001"},
@@ -180,7 +180,7 @@ func undone(t *testing.T, s Store) {
 	t.Helper()
 	seed(t, s, Product(1, 5))
 	boom, m := fault.New(fault.Internal, "boom"), Message()
-	c := change(OrderID(), machine.Reserved, machine.Reserve, machine.StockReserved)
+	c := change(OrderID(), machine.Reserve, machine.StockReserved)
 	err := s.Once(m)(t.Context(), c.Reservation.OrderID, func(ctx context.Context, tx inventory.Tx, _ inventory.Reservation) error {
 		if err := tx.Save(ctx, c); err != nil {
 			t.Error(err)
@@ -211,7 +211,7 @@ func counts(t *testing.T, s Store) {
 	}
 	seed(t, s, Product(1, 10))
 	for _, step := range steps {
-		mustSave(t, s, change(OrderID(), machine.Reserved, step.move, step.fact))
+		mustSave(t, s, change(OrderID(), step.move, step.fact))
 		want := Product(1, step.onHand)
 		want.Reserved, want.Version = step.reserved, step.version
 		same(t, string(step.move), want, product(t, s, "p-01"))
@@ -221,7 +221,7 @@ func counts(t *testing.T, s Store) {
 func noProduct(t *testing.T, s Store) {
 	t.Helper()
 	for _, move := range []machine.Movement{machine.Reserve, machine.Pick} {
-		if err := save(t, s, change(OrderID(), machine.Reserved, move, machine.StockReserved)); err == nil {
+		if err := save(t, s, change(OrderID(), move, machine.StockReserved)); err == nil {
 			t.Errorf("%s of a product that is not there was accepted", move)
 		}
 	}
@@ -231,7 +231,7 @@ func belowZero(t *testing.T, s Store) {
 	t.Helper()
 	seed(t, s, Product(1, 2))
 	for _, move := range []machine.Movement{machine.Reserve, machine.Pick, machine.Release} {
-		if err := save(t, s, change(OrderID(), machine.Reserved, move, machine.StockReserved)); err == nil {
+		if err := save(t, s, change(OrderID(), move, machine.StockReserved)); err == nil {
 			t.Errorf("%s of three of two was accepted", move)
 		}
 	}
@@ -294,7 +294,7 @@ func put(t *testing.T, s Store) {
 func conflict(t *testing.T, s Store) {
 	t.Helper()
 	seed(t, s, Product(1, 5))
-	mustSave(t, s, change(OrderID(), machine.Reserved, machine.Reserve, machine.StockReserved))
+	mustSave(t, s, change(OrderID(), machine.Reserve, machine.StockReserved))
 	dearer := Product(1, 2)
 	dearer.Price.Minor++
 	if _, _, err := s.Put(t.Context(), dearer); !fault.Is(err, fault.Conflict) {
