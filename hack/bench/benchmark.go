@@ -37,14 +37,14 @@ func benchmarks() []benchmark {
 			{"of-ideal", "over the ideal", "at most 1.15"},
 			{"times-serial", "times as fast as a serial consumer", ""},
 		}},
-		{"rabbitmq publish", "./services/kit/rabbit", "BenchmarkPublish", "1x", []figure{
+		{"rabbitmq publish", "./services/kit/rabbit", "BenchmarkPublish", "3x", []figure{
 			{"kit-msg/s", "RabbitMQ confirmed publish through the kit, messages/s", ""},
 			{"raw-msg/s", "raw deferred confirms in an equal window, messages/s", ""},
 			{"single-msg/s", "one confirm at a time, messages/s", ""},
 			{"kit/raw", "kit over raw", "0.95"},
 			{"kit/single", "kit over one at a time", "10"},
 		}},
-		{"outbox insert", "./services/kit/outbox", "BenchmarkInsert", "1x", []figure{
+		{"outbox insert", "./services/kit/outbox", "BenchmarkInsert", "2x", []figure{
 			{"without/s", "business insert without outbox, transactions/s", ""},
 			{"queue/s", "with it in the round trip of the insert (outbox.Queue), transactions/s", ""},
 			{"add/s", "with it in a round trip of its own (outbox.Add), transactions/s", ""},
@@ -54,7 +54,7 @@ func benchmarks() []benchmark {
 		{"outbox drain", "./services/kit/outbox", "BenchmarkDrainKafka", "3x", []figure{
 			{"rows/s", "relay drain into Kafka, rows/s", "30000"},
 		}},
-		{"rest", "./services/kit/rest", "BenchmarkOverPlain", "1x", []figure{
+		{"rest", "./services/kit/rest", "BenchmarkOverPlain", "3x", []figure{
 			{"rest-calls/s", "resilient REST call, calls/s", ""},
 			{"plain-calls/s", "plain net/http, calls/s", ""},
 			{"ratio", "resilient over plain", "0.95"},
