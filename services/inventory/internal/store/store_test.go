@@ -28,12 +28,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bench is a store on a database of the test's own.
 type bench struct {
 	*store.Store
-	t     *testing.T
+	t     testing.TB
 	db    *postgres.DB
 	woken atomic.Int64
 }
 
-func open(t *testing.T) *bench {
+func open(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, db: openURL(t, servertest.Database(t), 16)}
 	if err := b.db.Migrator(store.Migrations()...).Run(t.Context()); err != nil {
@@ -43,7 +43,7 @@ func open(t *testing.T) *bench {
 	return b
 }
 
-func openURL(t *testing.T, url string, conns int32) *postgres.DB {
+func openURL(t testing.TB, url string, conns int32) *postgres.DB {
 	t.Helper()
 	db, err := postgres.Open(postgres.Config{
 		URL: config.Secret(url), MaxConns: conns, ConnectTimeout: 30 * time.Second, AcquireTimeout: time.Minute,
