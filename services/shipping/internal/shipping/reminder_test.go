@@ -78,7 +78,7 @@ func TestReminderGoesOnWhileBatchesAreFull(t *testing.T) {
 		go func() {
 			done <- shipping.Reminder{Labels: l, Log: quiet, After: time.Minute, Every: 10 * time.Second}.Run(ctx)
 		}()
-		<-time.After(10 * time.Second)
+		<-time.After(11 * time.Second) // past the first tick
 		synctest.Wait()
 		same(t, "looks that failed", 1, len(limits))
 		<-time.After(10 * time.Second)
