@@ -33,26 +33,26 @@ type bench struct {
 	woken atomic.Int64
 }
 
-func open(t testing.TB) *bench {
-	t.Helper()
-	b := &bench{t: t, db: openURL(t, servertest.Database(t), 16)}
-	if err := b.db.Migrator(store.Migrations()...).Run(t.Context()); err != nil {
-		t.Fatal(err)
+func open(tb testing.TB) *bench {
+	tb.Helper()
+	b := &bench{t: tb, db: openURL(tb, servertest.Database(tb), 16)}
+	if err := b.db.Migrator(store.Migrations()...).Run(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	b.Store = store.New(b.db, func() { b.woken.Add(1) })
 	return b
 }
 
-func openURL(t testing.TB, url string, conns int32) *postgres.DB {
-	t.Helper()
+func openURL(tb testing.TB, url string, conns int32) *postgres.DB {
+	tb.Helper()
 	db, err := postgres.Open(postgres.Config{
 		URL: config.Secret(url), MaxConns: conns, ConnectTimeout: 30 * time.Second, AcquireTimeout: time.Minute,
 		StatementTimeout: time.Minute, IdleInTransactionTimeout: time.Minute,
 	}, postgres.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(db.Close)
+	tb.Cleanup(db.Close)
 	return db
 }
 
