@@ -63,9 +63,10 @@ func TestWireHasRoomAgainWhenItsPeerReads(t *testing.T) {
 	t.Parallel()
 	w, far := slowPeer(t)
 	must(t, w.room(t.Context()))
-	for range 3 { // one is being sent, the others gather
+	for range 3 { // the first is being sent, the others gather
 		_, err := w.Write(make([]byte, highWater))
 		must(t, err)
+		eventually(t, "the first to be sent", w.busy)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -80,6 +81,13 @@ func TestWireHasRoomAgainWhenItsPeerReads(t *testing.T) {
 	_, err = io.CopyN(io.Discard, far, highWater)
 	must(t, err)
 	must(t, w.Close())
+}
+
+// busy reports whether the wire is sending.
+func (w *wire) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sending
 }
 
 func TestWireSendsItsLastBytesBeforeItCloses(t *testing.T) {
