@@ -142,7 +142,7 @@ func TestDeadline(t *testing.T) {
 	var left time.Duration
 	called := false
 	b := newBench(t, small(), nil)
-	b.Engine.GET("/work", func(c *gin.Context) {
+	b.Engine.GET("/jobs", func(c *gin.Context) {
 		called = true
 		until, _ := c.Deadline()
 		left = time.Until(until)
@@ -150,7 +150,7 @@ func TestDeadline(t *testing.T) {
 	})
 	ask := func(value string) *httptest.ResponseRecorder {
 		called, left = false, 0
-		return b.do(withHeader(get("/work"), deadline.Header, value))
+		return b.do(withHeader(get("/jobs"), deadline.Header, value))
 	}
 	if w := ask(""); w.Code != 200 || left <= 4*time.Second || left > 5*time.Second {
 		t.Errorf("without one: status %d, %s left", w.Code, left)
@@ -172,11 +172,11 @@ func TestDeadline(t *testing.T) {
 func TestDeadlineThatPassesMeanwhile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, small(), nil)
-	b.Engine.GET("/work", Handle(func(c *gin.Context) error {
+	b.Engine.GET("/jobs", Handle(func(c *gin.Context) error {
 		<-c.Done()
 		return fmt.Errorf("ask the stock: %w", c.Err())
 	}))
-	r := withHeader(get("/work"), deadline.Header, deadline.Format(time.Now().Add(50*time.Millisecond)))
+	r := withHeader(get("/jobs"), deadline.Header, deadline.Format(time.Now().Add(50*time.Millisecond)))
 	problem(t, b.do(r), http.StatusGatewayTimeout)
 }
 

@@ -105,17 +105,17 @@ func TestTrace(t *testing.T) {
 	const caller = "0af7651916cd43dd8448eb211c80319c"
 	b := newBench(t, small(), nil)
 	var inside trace.SpanContext
-	b.Engine.GET("/work/:id", Handle(func(c *gin.Context) error {
+	b.Engine.GET("/jobs/:id", Handle(func(c *gin.Context) error {
 		inside = trace.SpanContextFromContext(c)
 		return fault.New(fault.Internal, "")
 	}))
-	b.do(withHeader(get("/work/1"), "Traceparent", "00-"+caller+"-b7ad6b7169203331-01"))
+	b.do(withHeader(get("/jobs/1"), "Traceparent", "00-"+caller+"-b7ad6b7169203331-01"))
 	ended := spans.Ended()
 	if len(ended) != 1 {
 		t.Fatalf("%d spans", len(ended))
 	}
 	span := ended[0]
-	if span.Name() != "GET /work/:id" || span.SpanKind() != trace.SpanKindServer || span.Status().Code.String() != "Error" {
+	if span.Name() != "GET /jobs/:id" || span.SpanKind() != trace.SpanKindServer || span.Status().Code.String() != "Error" {
 		t.Errorf("span %q of kind %s with status %v", span.Name(), span.SpanKind(), span.Status())
 	}
 	if inside.TraceID().String() != caller || span.SpanContext().SpanID() != inside.SpanID() {

@@ -125,9 +125,6 @@ type Decision struct {
 	Alert bool
 }
 
-// Changed reports whether the decision differs from doing nothing.
-func (d Decision) Changed(before Order) bool { return d.Order != before || d.Work != NoWork }
-
 // UnreachableError is an input that the protocol cannot produce in this state. It
 // is never guessed at: the message is kept and somebody is alerted.
 type UnreachableError struct {

@@ -53,7 +53,7 @@ func outcome(o machine.Order, d machine.Decision, err error) string {
 		return "conflict"
 	case err != nil:
 		return "error " + err.Error()
-	case !d.Changed(o):
+	case d.Order == o && d.Work == machine.NoWork:
 		return "ack"
 	}
 	var parts []string
